@@ -1,0 +1,50 @@
+"""The ledger row of an assessment: what was looked at, what was done about it, what was not."""
+
+from __future__ import annotations
+
+from everfit.records import Assessment, Because, Decision
+
+
+def account(assessment: Assessment, *, model: str, run: str, data_sha256: str) -> Decision:
+    """What was found in the data, as a decision of kind ``assessed``."""
+    acted = [f for f in assessment.findings if f.acts]
+    open_ = [f for f in assessment.findings if not f.acts and f.severity != "info"]
+    split = assessment.split
+    where = f" by {split.column!r}" if split.column else ""
+    counts = (
+        f"{assessment.n_checks} checks, {len(assessment.findings)} findings, "
+        f"{len(acted)} acted upon"
+    )
+    return Decision(
+        model=model,
+        kind="assessed",
+        headline=f"Looked at {assessment.n_rows:,} rows: {counts}",
+        because=tuple(
+            Because(
+                f.headline,
+                None,
+                measured=f.number,
+                unit=f.unit,
+                n=assessment.n_rows,
+                note=f.done,
+            )
+            for f in acted
+        ),
+        also_checked=(
+            Because(f"rows are held out {_kind(split.kind)}{where}", None, note=split.why),
+            Because(
+                "smallest drop of the mean loss that these rows can show at 80% power",
+                None,
+                measured=assessment.smallest_gain,
+                n=assessment.n_rows,
+            ),
+            *(Because(f.headline, None, measured=f.number, unit=f.unit) for f in open_),
+        ),
+        not_done=tuple(f"check {name}: no time was left for it" for name in assessment.skipped),
+        data_sha256=data_sha256,
+        run=run,
+    )
+
+
+def _kind(kind: str) -> str:
+    return {"random": "at random", "group": "by group", "time": "forward in time"}[kind]

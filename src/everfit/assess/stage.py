@@ -1,0 +1,150 @@
+"""The assess stage: run every check, decide the split, measure the floor and the smallest gain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from everfit.assess import columns, leaks, missing, rows, target
+from everfit.assess.check import NEEDS, Check, Context, index
+from everfit.assess.enough import measure_enough
+from everfit.assess.profile import profile
+from everfit.assess.split import decide_split
+from everfit.data.table import Table
+from everfit.errors import TargetUnusable
+from everfit.evidence.interval import Interval
+from everfit.records import Assessment, Finding, Problem, SplitPolicy
+from everfit.tasks.contract import Task
+
+# In this order: what the target is, what columns are, what cells are, what gives the target away.
+# A check sees what the checks before it have asked to leave out.
+CHECKS: tuple[Check, ...] = index(
+    (*target.CHECKS, *columns.CHECKS, *missing.CHECKS, *rows.CHECKS, *leaks.CHECKS)
+)
+SEVERITY = {"fail": 0, "warn": 1, "info": 2}
+
+
+def assess(
+    table: Table,
+    problem: Problem,
+    *,
+    task: Task,
+    rng: np.random.Generator,
+    deadline: Callable[[], float] | None = None,
+    tell: Callable[[str], None] | None = None,
+    policy_split: SplitPolicy | None = None,
+) -> Assessment:
+    """What is in the data, what must be done about it, and how rows are to be held out.
+
+    ``deadline()`` gives the seconds left; checks that need more are named in ``skipped``.
+    ``policy_split`` is a split that a person has set: it is taken as it is. A class whose rows are
+    left out is no longer in ``problem.labels`` of the assessment.
+
+    Raises
+    ------
+    TargetUnusable : no row has a target that the problem knows
+    """
+    begun = time.perf_counter()
+    say = tell or (lambda line: None)
+    say(f"counting {table.n_rows:,} rows x {len(table.columns)} columns")
+    context = _context(table, problem, task, rng, deadline or (lambda: float("inf")))
+    findings: list[Finding] = []
+    skipped: list[str] = []
+    for check in CHECKS:
+        if context.left() < NEEDS[check.cost]:
+            skipped.append(check.name)
+            continue
+        found = check.run(context)
+        context.add(found)
+        findings += found
+        if any(act.kind == "drop_value" for f in found for act in f.acts):
+            context = _without_classes(context)
+    say("testing how rows must be held out")
+    policy, found = _split(context, policy_split, skipped)
+    findings += found
+    say("measuring the floor and the smallest visible gain")
+    enough = measure_enough(context)
+    findings += enough.findings
+    if context.left() <= 0:
+        skipped.append("time ran out")
+    return Assessment(
+        problem=context.problem,
+        n_rows=table.n_rows,
+        findings=tuple(sorted(findings, key=lambda f: SEVERITY[f.severity])),
+        split=policy,
+        profile=context.profile,
+        floor=Interval(
+            enough.floor.low,
+            enough.floor.mid,
+            enough.floor.high,
+            n=len(context.known),
+            level=enough.floor.level,
+        ),
+        smallest_gain=enough.smallest,
+        n_checks=len(CHECKS) + 3,
+        skipped=tuple(skipped),
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _context(
+    table: Table,
+    problem: Problem,
+    task: Task,
+    rng: np.random.Generator,
+    left: Callable[[], float],
+) -> Context:
+    truth = task.truth(table, problem)
+    known = np.asarray(truth.ids, dtype=np.int64)
+    values = np.asarray(truth.values, dtype=np.float64)
+    if not len(known):
+        raise TargetUnusable(
+            f"the target {problem.target!r} has no value that can be used",
+            got=f"{table.n_rows:,} rows, none with a known target",
+            expected="a target in most rows",
+            do="name another target, or look at how it was read",
+        )
+    return Context(table, problem, profile(table), task, rng, known, values, left)
+
+
+def _without_classes(context: Context) -> Context:
+    """The context without the rows and labels of classes that are left out."""
+    gone = {
+        value
+        for act in context.acts
+        if act.kind == "drop_value" and act.column == context.problem.target
+        for value in act.values
+    }
+    labels = context.problem.labels
+    kept = [i for i, label in enumerate(labels) if label not in gone]
+    codes = context.target.astype(np.int64)
+    inside = np.isin(codes, kept)
+    problem = replace(context.problem, labels=tuple(labels[i] for i in kept))
+    return Context(
+        context.table,
+        problem,
+        context.profile,
+        context.task,
+        context.rng,
+        context.known[inside],
+        np.searchsorted(kept, codes[inside]).astype(np.float64),
+        context.left,
+        context.acts,
+    )
+
+
+def _split(
+    context: Context, wanted: SplitPolicy | None, skipped: list[str]
+) -> tuple[SplitPolicy, list[Finding]]:
+    if wanted is not None:
+        return wanted, []
+    if context.left() < NEEDS["model"] and not (context.problem.time or context.problem.group):
+        skipped.append("split")
+        return SplitPolicy("random", why="not tested: no time"), []
+    policy, found = decide_split(context)
+    if policy.kind == "random":
+        found = [*found, *rows.find_neighbours(context)]
+    return policy, found

@@ -1,0 +1,1 @@
+"""Columns to vectors: feature plans that are data, executed over a table or over one row."""

@@ -1,0 +1,191 @@
+"""May the challenger replace the champion? A total verdict whose error holds over the years.
+
+Challenger number k of a model is tested at ``alpha * gamma_k`` by an e-process, so the chance that
+ANY of all challengers is promoted without being better is at most ``alpha``, however often each
+is looked at while its rows arrive (e-LOND). The e-process needs differences that are bounded by
+a number fixed beforehand: :func:`loss_bound` of the champion's losses on EARLIER data. Differences
+beyond it are clipped, so what is tested is the mean of clipped differences; a challenger
+is therefore called better only if its plain mean gain is above the limit as well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from everfit.errors import UsageError
+from everfit.evidence.interval import Floats, Interval
+from everfit.evidence.multiple import gamma_series
+from everfit.evidence.paired import finite_losses
+from everfit.evidence.sequential import log_e_value, lower_bound, planned_units
+
+Answer = Literal["better", "not better", "inconclusive", "cannot be judged"]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedVerdict:
+    """What the rows say about a challenger.
+
+    ``gain`` is the drop of the mean loss in its own unit with an anytime-valid range: its low end
+    is above ``min_gain`` exactly when the evidence is enough. ``log_e`` is the log e-value,
+    ``needed_log_e`` what it must reach, ``needs`` how many MORE units should be enough when the
+    gain seen is the true one (None: no number of units would, or none are needed).
+    """
+
+    answer: Answer
+    gain: Interval
+    log_e: float
+    n: int
+    needs: int | None
+    why: str
+    needed_log_e: float = math.inf
+    bound: float = math.nan
+    n_failed: int = 0
+
+
+def loss_bound(losses: ArrayLike) -> float:
+    """A bound for differences of losses, from the champion's losses on data BEFORE the comparison.
+
+    1 for 0-1 losses, else their 99% quantile: differences of two models are seldom larger than a
+    nearly worst loss of one, and a larger bound makes small bets and slow verdicts.
+
+    Examples
+    --------
+    >>> loss_bound([0, 1, 0, 0]), loss_bound(range(101))
+    (1.0, 99.0)
+    """
+    seen = np.asarray(losses, dtype=np.float64).ravel()
+    seen = np.abs(seen[np.isfinite(seen)])
+    if not len(seen) or np.isin(seen, (0.0, 1.0)).all():
+        return 1.0
+    high = float(np.quantile(seen, 0.99))
+    return high if high > 0 else float(seen.max())
+
+
+def verdict(
+    loss_challenger: ArrayLike,
+    loss_champion: ArrayLike,
+    *,
+    alpha: float,
+    looks: int = 1,
+    min_gain: float = 0.0,
+    bound: float | None = None,
+    promoted: int = 0,
+) -> PairedVerdict:
+    """Judge a challenger on the units (n,) that it and the champion both answered.
+
+    Parameters
+    ----------
+    alpha : chance of any false promotion among all challengers of this model
+    looks : the number of this challenger in the life of the model, from 1; looking again at the
+        same challenger with more rows does not count
+    min_gain : smallest drop of the mean loss that is worth a promotion, in its unit
+    bound : largest difference that counts, fixed beforehand (:func:`loss_bound`); when None it is
+        taken from the champion's losses on these very rows, which ``why`` then says
+    promoted : earlier promotions; above 0 controls the expected SHARE of false promotions
+        (FDR, e-LOND) instead of the chance of any, and waits less
+
+    NaN and infinite losses count as the worst loss for the model that failed. Total: rows that a
+    run can produce never raise.
+
+    Raises
+    ------
+    UsageError : the two losses are not of the same units
+
+    Examples
+    --------
+    >>> verdict([0.0] * 60, [1.0, 0.0] * 30, alpha=0.05).answer
+    'better'
+    """
+    level = min(alpha * gamma_series(max(1, looks)) * (1 + max(0, promoted)), alpha)
+    need = -math.log(level)
+    new, old, worst, failed, note = _read(loss_challenger, loss_champion, bound)
+    n = len(new)
+    least = _least_units(level)
+    plain = old - new
+    limit = min_gain / worst if worst > 0 else 0.0
+    if n < 2 or n < least or not -1 < limit < 1:
+        why = _too_few(n, least) if n < max(2, least) else "the gain asked for exceeds every loss"
+        mid = float(plain.mean()) if n else math.nan
+        nothing = Interval(-math.inf, mid, math.inf, n=n, level=1 - 2 * level)
+        more = max(2, least) - n if n < max(2, least) else None
+        return PairedVerdict("cannot be judged", nothing, 0.0, n, more, why, need, worst, failed)
+    d = np.clip(plain / worst, -1.0, 1.0)
+    log_e = log_e_value(d, -limit)
+    gain = _range(d, float(plain.mean()), worst, limit, level, log_e >= need)
+    answer, why = _answer(plain, gain, log_e, need, min_gain)
+    needs = None
+    if answer == "inconclusive":
+        variance = float(np.mean((d - limit) ** 2))
+        planned = planned_units(float(d.mean()) - limit, variance, level)
+        needs = None if planned is None else max(planned - n, max(1, n // 10))
+        why += f"; about {needs:,} more units needed" if needs else ""
+    return PairedVerdict(answer, gain, log_e, n, needs, why + note, need, worst, failed)
+
+
+def _read(
+    challenger: ArrayLike, champion: ArrayLike, bound: float | None
+) -> tuple[Floats, Floats, float, int, str]:
+    """Both losses without failures, the bound, how many failed, and what to say about it."""
+    new = np.asarray(challenger, dtype=np.float64).ravel()
+    old = np.asarray(champion, dtype=np.float64).ravel()
+    if len(new) != len(old):
+        raise UsageError(
+            "two models can only be compared on the same units",
+            got=f"{len(new):,} and {len(old):,} losses",
+            expected="one loss per unit from each, in the same order",
+        )
+    own = bound is None or not bound > 0 or not math.isfinite(bound)
+    worst = loss_bound(old) if own or bound is None else float(bound)
+    failed = int((~np.isfinite(new)).sum())
+    new, old = finite_losses(new, old, worst=worst)
+    note = "; the bound of differences was taken from these rows" if own and len(new) else ""
+    if failed:
+        note += f"; {failed:,} answers of the challenger are missing and count as worst"
+    return new, old, worst if worst > 0 else 1.0, failed, note
+
+
+def _answer(
+    plain: Floats, gain: Interval, log_e: float, need: float, min_gain: float
+) -> tuple[Answer, str]:
+    evidence = f"log e-value {log_e:.2f} of {need:.2f} needed, n {gain.n:,}"
+    if not plain.any():
+        return "not better", f"both lose exactly the same on all {gain.n:,} units"
+    if log_e >= need and gain.mid > min_gain:
+        return "better", f"the mean loss drops by {gain.mid:.4g}; {evidence}"
+    if log_e >= need:
+        return "inconclusive", (
+            f"a few units with very large losses outweigh the gain on the others; {evidence}"
+        )
+    if gain.high <= min_gain:
+        return "not better", f"the gain is at most {gain.high:.4g}, limit {min_gain:g}; {evidence}"
+    if gain.mid <= min_gain:
+        return "inconclusive", f"no gain above {min_gain:g} seen, but not ruled out; {evidence}"
+    return "inconclusive", f"the mean loss drops by {gain.mid:.4g}, within noise; {evidence}"
+
+
+def _range(
+    d: Floats, mid: float, worst: float, limit: float, level: float, shown: bool
+) -> Interval:
+    """The anytime range; its low end lies on the side of the limit that the e-value says."""
+    side = (limit, 1.0) if shown else (-1.0, limit)
+    low = lower_bound(d, level, between=side) * worst
+    high = -lower_bound(-d, level) * worst
+    # clipping moves the middle of the clipped mean, not of the plain mean that people read
+    return Interval(min(low, mid), mid, max(high, mid), n=len(d), level=1 - 2 * level)
+
+
+def _least_units(level: float) -> int:
+    """The fewest units on which even a perfect challenger could be promoted."""
+    n = 1
+    while log_e_value(np.ones(n)) < -math.log(level):
+        n += 1
+    return n
+
+
+def _too_few(n: int, least: int) -> str:
+    return f"{n:,} units; even a perfect challenger needs {least:,}"

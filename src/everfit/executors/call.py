@@ -1,0 +1,32 @@
+"""Run one function by its dotted name and turn whatever happens into a value."""
+
+from __future__ import annotations
+
+import importlib
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from everfit.executors.contract import Outcome
+
+TRACE_LINES = 6  # enough to name the failing call of a foreign library
+
+
+def call(key: str, function: str, arguments: Mapping[str, Any]) -> Outcome:
+    """Run ``module:function`` with ``arguments``; an exception becomes status ``error``.
+
+    Examples
+    --------
+    >>> call("k", "math:sqrt_of", {}).status
+    'error'
+    """
+    began = time.monotonic()
+    try:
+        module, name = function.split(":")
+        value = getattr(importlib.import_module(module), name)(**arguments)
+    except Exception as failure:  # a job may run anybody's code; its failure is its result
+        trace = traceback.format_exc().strip().splitlines()[-TRACE_LINES:]
+        error = f"{type(failure).__name__}: {failure}\n" + "\n".join(trace)
+        return Outcome(key, "error", error=error, seconds=time.monotonic() - began)
+    return Outcome(key, "ok", value=value or {}, seconds=time.monotonic() - began)

@@ -1,0 +1,56 @@
+"""The child process of the local executor: reads jobs from stdin, writes outcomes to stdout.
+
+It dies with its parent, also when the parent is killed with SIGKILL, so that no orphan goes on
+fitting: by the kernel's parent-death signal on Linux, and everywhere by watching its parent's id.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+from everfit.executors.call import call
+from everfit.records import as_plain
+
+PR_SET_PDEATHSIG = 1
+WATCH_S = 0.5
+
+
+def main(parent: int, warm: list[str]) -> None:
+    """Answer jobs until stdin ends; ``warm`` modules are imported before the first."""
+    _die_with(parent)
+    # libraries print; the pipe to the parent must carry outcomes only
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    for module in warm:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        job = json.loads(line)
+        outcome = call(job["key"], job["function"], job["arguments"])
+        out.write(json.dumps(as_plain(outcome)) + "\n")
+        out.flush()
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above took hold
+        os._exit(1)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

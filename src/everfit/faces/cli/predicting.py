@@ -1,0 +1,175 @@
+"""The command ``predict``: one row, or a stream of rows of any length."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from everfit.data.stream import stream
+from everfit.data.table import Table
+from everfit.errors import ColumnMissing, UsageError, near
+from everfit.faces.cli.everywhere import Face
+from everfit.faces.cli.opening import house_of
+from everfit.faces.cli.outputs import FORMATS, open_sink
+from everfit.faces.found import scorer_of
+from everfit.faces.progress import rows_told
+from everfit.faces.words.misfits import misfit_lines, plain_misfits, shortened
+from everfit.faces.words.shapes import dump, envelope
+from everfit.records import Array, Column
+from everfit.serve import Scorer
+from everfit.serve.misfits import Misfits
+
+SAMPLE_BYTES = 1 << 20
+
+
+def do_predict(
+    face: Face,
+    model: str,
+    source: str | None,
+    *,
+    output: str | None,
+    row: str | None,
+    version: str | None,
+    keep: Sequence[str],
+    query: str | None,
+) -> None:
+    """Answer one row or all rows of a source."""
+    if (source is None) == (row is None):
+        raise UsageError(
+            "predict needs rows",
+            got="neither a source nor --row" if source is None else "a source and --row",
+            expected="one of both",
+            do=f"everfit predict {model} new.csv -o out.parquet",
+        )
+    if row is not None:
+        values = _row(row)
+        with house_of(face) as house:
+            _, scorer = scorer_of(house, model, version)
+        _answer_row(face, model, scorer, values)
+        return
+    if output is not None and Path(output).suffix.lower() not in FORMATS:
+        raise UsageError(
+            "this output has no known format", got=output, expected=", ".join(sorted(FORMATS))
+        )
+    with house_of(face) as house:
+        _, scorer = scorer_of(house, model, version)
+    _answer_stream(face, model, scorer, str(source), output=output, keep=keep, query=query)
+
+
+def _row(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        values, reason = None, str(error)
+    else:
+        reason = text[:80]
+    if not isinstance(values, dict):
+        raise UsageError(
+            "--row is no JSON object", got=reason, expected='--row \'{"age": 41, "plan": "trial"}\''
+        )
+    return values
+
+
+def _answer_row(face: Face, model: str, scorer: Scorer, values: dict[str, Any]) -> None:
+    answer = scorer.row(values)
+    by_label = dict(zip(scorer.labels, answer.probabilities or (), strict=False))
+    if face.as_json:
+        shape = envelope(
+            "predict",
+            model=model,
+            prediction=answer.value,
+            probabilities=by_label or None,
+            warnings=answer.warnings,
+        )
+        face.data(dump(shape))
+        return
+    for line in answer.warnings:
+        face.tell(f"! {line}")
+    shares = "  ".join(f"p_{label}={p:.6g}" for label, p in by_label.items())
+    face.data(f"{answer.value}  {shares}".rstrip())
+
+
+def _answer_stream(
+    face: Face,
+    model: str,
+    scorer: Scorer,
+    source: str,
+    *,
+    output: str | None,
+    keep: Sequence[str],
+    query: str | None,
+) -> None:
+    like = _columns(scorer, keep)
+    misfits = Misfits(scorer)
+    notes: list[str] = []
+    tables = stream(source, like, query=query)
+    first = next(tables)  # an error of the source comes before any output is opened
+    _require_kept(first, keep)
+    expected = expected_rows(source)
+    with ExitStack() as stack:
+        sink = stack.enter_context(open_sink(output, face.as_json, model))
+        rows = stack.enter_context(rows_told(sys.stderr, face.mode, "Predict"))
+        for table in chain([first], tables):
+            notes += table.source.notes
+            misfits.add(table)
+            sink.write(answers_frame(scorer, table, keep))
+            rows.add(table.n_rows, (rows.rows + table.n_rows) / expected if expected else None)
+        found = misfits.found()
+        sink.close_with({"rows": rows.rows, "misfits": plain_misfits(found, notes)})
+    for line in shortened(misfit_lines(found, notes)):
+        face.tell(f"! {line}")
+
+
+def _columns(scorer: Scorer, keep: Sequence[str]) -> list[Column]:
+    known = {column.name: column for column in scorer.columns}
+    extra = [Column(n, "identifier", "ignore") for n in keep if n not in known]
+    return [*known.values(), *extra]
+
+
+def _require_kept(table: Table, keep: Sequence[str]) -> None:
+    # a column that is not there reads as all missing; for one that was asked for that is an error
+    absent = [
+        n
+        for n in keep
+        if f"column {n!r} is not there and counts as missing" in table.source.notes
+        or n not in table.frame.columns
+    ]
+    if absent:
+        hint = near(absent[0], table.frame.columns)
+        raise ColumnMissing(
+            f"column {absent[0]!r} of --keep is not in {table.source.uri}",
+            do=f"did you mean {hint}?" if hint else "leave it out",
+        )
+
+
+def answers_frame(scorer: Scorer, table: Table, keep: Sequence[str]) -> pl.DataFrame:
+    """Kept columns, ``prediction``, and one ``p_LABEL`` for each class."""
+    values: Array = scorer.table(table)
+    made = [table.frame[name] for name in keep]
+    made.append(pl.Series("prediction", scorer.decide(values)))
+    if scorer.form == "probabilities":
+        made += [pl.Series(f"p_{label}", values[:, k]) for k, label in enumerate(scorer.labels)]
+    return pl.DataFrame(made)
+
+
+def expected_rows(source: str) -> float | None:
+    """About how many rows a file has, from its first million bytes; None where nobody knows."""
+    path = Path(source)
+    if "://" in source or not path.is_file():
+        return None
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return float(pl.scan_parquet(path).select(pl.len()).collect().item())
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".data", ""):
+        return None
+    with path.open("rb") as file:
+        sample = file.read(SAMPLE_BYTES)
+    lines = sample.count(b"\n")
+    return os.path.getsize(path) / (len(sample) / lines) if lines else None

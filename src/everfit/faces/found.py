@@ -1,0 +1,77 @@
+"""What the last run of a model found, and what lies in its champion's folder, as records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from everfit.errors import ArtefactRefused, Refused
+from everfit.house import House
+from everfit.records import Assessment, Study, Version, from_plain
+from everfit.release import verify
+from everfit.serve import Scorer, open_plan
+
+CARD, PLAN = "card.md", "plan.json"
+
+
+def study_of(house: House, model: str) -> Study:
+    """The study of the newest run that finished.
+
+    Raises
+    ------
+    ModelUnknown : no such model
+    Refused : no run of it came to an end
+    """
+    plain = house.result(model).get("study")
+    if not plain:
+        raise Refused(
+            f"no run of {model!r} came to an end",
+            expected="a finished run",
+            do=f"everfit run DATA --target NAME --name {model}",
+        )
+    return from_plain(Study, plain)
+
+
+def assessment_of(house: House, model: str) -> Assessment | None:
+    """The assessment of the newest run that finished, if it kept one."""
+    plain = house.result(model).get("assessment")
+    return from_plain(Assessment, plain) if plain else None
+
+
+def scorer_of(house: House, model: str, version: str | None = None) -> tuple[Version, Scorer]:
+    """A version, the champion by default, and its scoring plan; its hashes are checked first.
+
+    Raises
+    ------
+    ModelUnknown : no such model or version
+    Refused : it has no champion
+    ArtefactRefused : its files are not what was released
+    """
+    found = house.version(model, version)
+    folder = house.folder(found)
+    verify(folder, key=None, sha256=found.sha256)
+    return found, open_plan(folder)
+
+
+def card_of(house: House, model: str, version: str | None = None) -> str:
+    """The model card that was packed with a version, the champion by default."""
+    return _read(house, house.version(model, version), CARD)
+
+
+def schema_of(house: House, model: str) -> list[Mapping[str, Any]]:
+    """The columns of the champion's scoring plan: name, kind, levels, range, default."""
+    plan = json.loads(_read(house, house.version(model), PLAN))
+    return [column for column in plan["columns"] if column.get("role") == "feature"]
+
+
+def _read(house: House, version: Version, name: str) -> str:
+    try:
+        return (house.folder(version) / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArtefactRefused(
+            f"{version.model} {version.name} has no readable {name}",
+            got=str(error),
+            expected=f"{name} in {version.folder}",
+            do=f"everfit rollback {version.model}",
+        ) from error

@@ -1,0 +1,208 @@
+"""The functions of ``import everfit``: run, assess, load, models."""
+
+from __future__ import annotations
+
+import sys
+import time as clock
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from everfit import wire
+from everfit.errors import UsageError
+from everfit.faces.progress import Mode, teller
+from everfit.faces.python.model import Model
+from everfit.loop import Request
+from everfit.records import Assessment, Kind, Policy, Role
+from everfit.settings import Settings, plan_run, read_settings
+
+GIVEN_BY = "call"
+
+
+def run(
+    source: Any = None,
+    target: str | None = None,
+    *,
+    name: str | None = None,
+    budget: str | float | None = None,
+    seed: int | None = None,
+    metric: str | None = None,
+    task: str | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    roles: Mapping[str, Role] | None = None,
+    time: str | None = None,
+    group: str | None = None,
+    weight: str | None = None,
+    drop: Sequence[str] = (),
+    header: bool | Sequence[str] | None = None,
+    query: str | None = None,
+    learners: Sequence[Any] | None = None,
+    policy: Policy | Mapping[str, float] | None = None,
+    store: str | Path | None = None,
+    config: str | Path | None = None,
+    progress: Mode | None = None,
+) -> Model:
+    """Assess data, study models, and release the best one that passes its gates.
+
+    Parameters
+    ----------
+    source : path, pattern, database URL, pandas or Polars frame, Arrow table, dict of lists
+    target : the column to predict
+    name : of the model; a run on a known name makes a challenger
+    budget : time for everything: seconds, or a text such as ``"60s"``; 60 s by default
+    learners : scikit-learn-compatible estimators, or ``"path.py:Class"``, that join the race
+    policy : limits of a promotion
+    progress : ``auto`` shows it on a terminal and in a notebook, ``none`` never
+
+    Raises
+    ------
+    EverfitError : see :mod:`everfit.errors`; each says what, got, expected and what to do
+    """
+    started = clock.monotonic()
+    settings = read_settings(config)
+    given = {
+        "source": source if isinstance(source, str) else None,
+        "target": target,
+        "budget": budget,
+        "seed": seed,
+        "metric": metric,
+        "task": task,
+        "kinds": kinds,
+        "roles": _roles(roles, time, group, weight, drop),
+        "header": header,
+        "query": query,
+        "learners": learners,
+        **_limits(policy),
+    }
+    request = _request(settings, name, source, given, started)
+    tell = teller(_mode(progress), sys.stderr, budget_s=request.budget_s, started=started)
+    with wire.house(store=store or settings.store, settings=settings) as house, tell:
+        result = house.run(request, tell)
+        return Model.of_run(result, house.place, request.budget_s)
+
+
+def assess(
+    source: Any,
+    target: str,
+    *,
+    name: str | None = None,
+    seed: int | None = None,
+    metric: str | None = None,
+    task: str | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    roles: Mapping[str, Role] | None = None,
+    time: str | None = None,
+    group: str | None = None,
+    weight: str | None = None,
+    drop: Sequence[str] = (),
+    header: bool | Sequence[str] | None = None,
+    query: str | None = None,
+    store: str | Path | None = None,
+    config: str | Path | None = None,
+    progress: Mode | None = None,
+) -> Assessment:
+    """What is in the data: findings worst first, the split, the floor, the smallest visible gain.
+
+    Takes the same as :func:`run`; trains nothing.
+
+    Raises
+    ------
+    DataError : the data cannot be used
+    """
+    started = clock.monotonic()
+    settings = read_settings(config)
+    given = {
+        "source": source if isinstance(source, str) else None,
+        "target": target,
+        "seed": seed,
+        "metric": metric,
+        "task": task,
+        "kinds": kinds,
+        "roles": _roles(roles, time, group, weight, drop),
+        "header": header,
+        "query": query,
+    }
+    request = _request(settings, name, source, given, started)
+    tell = teller(_mode(progress), sys.stderr, budget_s=request.budget_s, started=started)
+    with wire.house(store=store or settings.store, settings=settings) as house, tell:
+        return house.assess(request, tell)
+
+
+def load(name: str, version: str | None = None, *, store: str | Path | None = None) -> Model:
+    """The model called ``name``: its champion, or one ``version`` such as ``"v2"``.
+
+    Raises
+    ------
+    ModelUnknown : no such model or version; near names are offered
+    ArtefactRefused : its files do not match their manifest
+    """
+    return Model.of_store(name, version, store or read_settings().store)
+
+
+def models(*, store: str | Path | None = None) -> list[str]:
+    """Names of all models of the store, sorted."""
+    settings = read_settings()
+    with wire.house(store=store or settings.store, settings=settings) as house:
+        return list(house.models())
+
+
+def _request(
+    settings: Settings, name: str | None, source: Any, given: Mapping[str, Any], started: float
+) -> Request:
+    plan = plan_run(settings, name, given, given_by=GIVEN_BY)
+    values = dict(plan.values)
+    place = values.pop("source", None)
+    data = source if source is not None else place
+    target = values.pop("target", None)
+    if data is None or target is None:
+        raise UsageError(
+            f"no {'source' if data is None else 'target'} is named",
+            expected="data and the column to predict",
+            do='everfit.run("data.csv", target="NAME")',
+        )
+    if "budget" in values:
+        values["budget_s"] = values.pop("budget")
+    if hasattr(data, "__fspath__"):
+        data = str(data)
+    return Request(data, target, name=name, policy=plan.policy, started=started, **values)
+
+
+def _roles(
+    roles: Mapping[str, Role] | None,
+    time: str | None,
+    group: str | None,
+    weight: str | None,
+    drop: Sequence[str],
+) -> dict[str, Role] | None:
+    found: dict[str, Role] = dict(roles or {})
+    named: dict[Role, str | None] = {"time": time, "group": group, "weight": weight}
+    for role, column in named.items():
+        if column is not None:
+            found[column] = role
+    found.update(dict.fromkeys([drop] if isinstance(drop, str) else drop, "ignore"))
+    return found or None
+
+
+def _limits(policy: Policy | Mapping[str, float] | None) -> dict[str, float]:
+    if policy is None:
+        return {}
+    if isinstance(policy, Mapping):
+        unknown = set(policy) - set(Policy.__dataclass_fields__) | ({"set_by"} & set(policy))
+        if unknown:
+            known = [key for key in Policy.__dataclass_fields__ if key != "set_by"]
+            raise UsageError(
+                "a policy has no such limit",
+                got=", ".join(sorted(unknown)),
+                expected=", ".join(known),
+            )
+        return dict(policy)
+    return {key: getattr(policy, key) for key in Policy.__dataclass_fields__ if key != "set_by"}
+
+
+def _mode(progress: Mode | None) -> Mode:
+    if progress is not None:
+        return progress
+    # a script's stderr is left alone; a person at a terminal or in a notebook wants to see it
+    if sys.stderr.isatty():
+        return "auto"
+    return "plain" if "ipykernel" in sys.modules else "none"

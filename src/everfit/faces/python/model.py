@@ -1,0 +1,267 @@
+"""The handle of a model in Python: predict, score, leaderboard, why, compare, roll back."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from everfit import wire
+from everfit.data.read import read
+from everfit.errors import Refused, UsageError
+from everfit.evidence.interval import Interval
+from everfit.faces.found import card_of, scorer_of, study_of
+from everfit.faces.python.containers import (
+    incoming,
+    outgoing_labels,
+    outgoing_probabilities,
+    typed_labels,
+)
+from everfit.faces.words import board
+from everfit.faces.words.block import final_block, watch_list
+from everfit.faces.words.card import card_html
+from everfit.faces.words.figures import in_words, metric_name
+from everfit.faces.words.ledger import ledger_text
+from everfit.faces.words.misfits import InputWarning, misfit_lines, shortened
+from everfit.house import Comparison
+from everfit.loop import RunResult
+from everfit.records import Array, Decision, Problem, Study, Version
+from everfit.serve import Answer, Scorer
+from everfit.serve.misfits import Misfits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Words(str):
+    """A text that shows itself with its line breaks when it is the result of a cell."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Score(Interval):
+    """A score with its 95% range, the name of the metric, and what it is a statement about."""
+
+    metric: str = ""
+    speaks_of: str = ""
+
+
+class Model:
+    """One model of a store; ``version`` is the one that answers: the champion unless one is named.
+
+    Made by :func:`everfit.run` and :func:`everfit.load`. It holds no open files: the store is
+    opened for each question, and the scoring plan is kept once it was loaded.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: Version | None,
+        store: str,
+        *,
+        result: RunResult | None = None,
+        budget_s: float | None = None,
+    ) -> None:
+        self.name = name
+        # a relative path would mean another place after a change of folder
+        self.store = store if "://" in store else str(Path(store).resolve())
+        self._version = version
+        self._result = result
+        self._budget_s = budget_s
+        self._loaded: Scorer | None = None
+
+    @classmethod
+    def of_run(cls, result: RunResult, place: str, budget_s: float) -> Model:
+        """The model after a run; answers come from its champion."""
+        return cls(result.model, result.champion, place, result=result, budget_s=budget_s)
+
+    @classmethod
+    def of_store(cls, name: str, version: str | None, store: str | Path | None) -> Model:
+        """The model as the store has it."""
+        with wire.house(store=store) as house:
+            found, scorer = scorer_of(house, name, version)
+            model = cls(name, found, house.place)
+        model._loaded = scorer
+        return model
+
+    @property
+    def version(self) -> str | None:
+        """``v3``; None when no version passed its gates."""
+        return self._version.name if self._version is not None else None
+
+    @property
+    def result(self) -> RunResult | None:
+        """All records of the run that made this handle; None when it was loaded."""
+        return self._result
+
+    @property
+    def decision(self) -> Decision:
+        """The last decision about this model."""
+        if self._result is not None:
+            return self._result.decision
+        with wire.house(store=self.store) as house:
+            return house.decisions(self.name)[0]
+
+    @property
+    def score(self) -> Score:
+        """The honest score of this version: corrected for having been chosen."""
+        if self._version is not None:
+            found, problem = self._version.score, self._version.problem
+        else:
+            study = self._study()
+            found, problem = study.candidate.score, study.problem
+        speaks = self._result.study.candidate.speaks_of if self._result is not None else ""
+        return Score(found.low, found.mid, found.high, found.n, found.level, problem.metric, speaks)
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """All trials: why each was tried, its score with 95% range, fit and predict time."""
+        import pandas as pd  # heavy, and only this needs it
+
+        frame = pd.DataFrame(board.plain_rows(self._study()))
+        return frame.set_index("rank", drop=True)
+
+    def predict(self, data: Any) -> Any:
+        """Labels or numbers, in the container that the rows came in.
+
+        pandas gives a Series with the same index, Polars a Series, Arrow an array, a dict one
+        value, a list of dicts a list; a path gives a Polars Series.
+
+        Raises
+        ------
+        Refused : the model has no version that passed its gates
+        UsageError : the rows have no named columns
+        """
+        given = incoming(data)
+        scorer = self._scorer()
+        if given.container in ("record", "records"):
+            values = [answer.value for answer in _answers(scorer, given.rows)]
+        else:
+            values = scorer.decide(_values(scorer, given.rows))
+        return outgoing_labels(given, values, self._problem().target)
+
+    def predict_proba(self, data: Any) -> Any:
+        """Probabilities, one column a label, in the container that the rows came in.
+
+        Raises
+        ------
+        UsageError : this model predicts numbers
+        """
+        given = incoming(data)
+        scorer = self._scorer()
+        labels = self._labels()
+        if given.container in ("record", "records"):
+            values: Any = [answer.probabilities for answer in _answers(scorer, given.rows)]
+        else:
+            values = _values(scorer, given.rows)
+        return outgoing_probabilities(given, labels, values)
+
+    def why(self, *, last: int | None = None) -> str:
+        """The ledger in words, newest first; ``last`` decisions of it when given."""
+        with wire.house(store=self.store) as house:
+            decisions = list(house.decisions(self.name))
+        return Words(ledger_text(decisions[:last]))
+
+    def card(self) -> str:
+        """The model card that was packed with the version that serves."""
+        with wire.house(store=self.store) as house:
+            return Words(card_of(house, self.name, self.version))
+
+    def compare(self, a: str, b: str) -> Comparison:
+        """What differs between two versions, and the paired gain of ``b`` on ``a``."""
+        with wire.house(store=self.store) as house:
+            return house.compare(self.name, a, b)
+
+    def rollback(self, to: str | None = None, *, reason: str = "") -> Decision:
+        """Make an older version the champion again, after it was verified.
+
+        Raises
+        ------
+        Refused : there is no such version, or it does not verify
+        """
+        with wire.house(store=self.store) as house:
+            decision = house.rollback(self.name, to=to, by="person", reason=reason)
+            self._version, self._loaded, self._result = (
+                house.version(self.name, "champion"),
+                None,
+                None,
+            )
+        return decision
+
+    def __repr__(self) -> str:
+        version = self.version or "no version"
+        score = self.score
+        return f"<everfit.Model {self.name!r} {version}, {metric_name(score.metric)} {score}>"
+
+    def __str__(self) -> str:
+        if self._result is not None:
+            return final_block(self._result, budget_s=self._budget_s)
+        score = self.score
+        return f"{self.name} {self.version}: {metric_name(score.metric)} {in_words(score)}"
+
+    def _repr_html_(self) -> str:
+        if self._version is None:
+            return f"<pre>{html.escape(str(self))}</pre>"
+        rows = board.rows_of(self._study())
+        notes = watch_list(self._result) if self._result is not None else []
+        return card_html(self._version, rows, self.decision, notes)
+
+    def _scorer(self) -> Scorer:
+        if self._version is None:
+            raise Refused(
+                f"{self.name!r} has no version that passed its gates",
+                got=self.decision.headline,
+                do="see why: print(model.why())",
+            )
+        if self._loaded is None:
+            with wire.house(store=self.store) as house:
+                _, self._loaded = scorer_of(house, self.name, self._version.name)
+        return self._loaded
+
+    def _study(self) -> Study:
+        if self._result is not None:
+            return self._result.study
+        with wire.house(store=self.store) as house:
+            return study_of(house, self.name)
+
+    def _problem(self) -> Problem:
+        version = self._version
+        return version.problem if version is not None else self._study().problem
+
+    def _labels(self) -> list[Any]:
+        problem = self._problem()
+        if not problem.labels:
+            raise UsageError(
+                f"{self.name!r} predicts numbers, which have no probabilities", do="use predict"
+            )
+        return typed_labels(problem.labels, problem.label_type)
+
+
+def _values(scorer: Scorer, rows: Any) -> Array:
+    """Answers (n, outputs) to rows of a frame or a place; one warning for all that did not fit."""
+    table = read(rows, like=scorer.columns)
+    misfits = Misfits(scorer)
+    misfits.add(table)
+    _warn(misfit_lines(misfits.found(), table.source.notes))
+    return scorer.table(table)
+
+
+def _answers(scorer: Scorer, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Answer]:
+    """Answers to one dict or a list of dicts; one warning for all that was odd."""
+    answers = [scorer.row(row) for row in ([rows] if isinstance(rows, Mapping) else rows)]
+    odd = [line for answer in answers for line in answer.warnings]
+    _warn(list(dict.fromkeys(odd)))
+    return answers
+
+
+def _warn(lines: Sequence[str]) -> None:
+    if lines:
+        # 4: predict's caller, past this function, its caller and predict
+        warnings.warn("; ".join(shortened(lines)), InputWarning, stacklevel=4)

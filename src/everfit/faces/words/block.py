@@ -1,0 +1,93 @@
+"""The final block of a run: the leaderboard, the verdict, what to watch, what to do next."""
+
+from __future__ import annotations
+
+from everfit.faces.words import board
+from everfit.faces.words.figures import decimals, duration, number, span
+from everfit.faces.words.findings import worst_first
+from everfit.faces.words.grid import WIDTH, filled, grid, shorten
+from everfit.loop import RunResult
+from everfit.records import Segment
+
+WORST = 2  # segments named under Watch
+FINDINGS = 3  # findings named under Watch
+SERVES = ("released", "promoted")  # kinds of decisions after which the version serves
+
+
+def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
+    """A run's result on one screen of at most 80 columns."""
+    study = result.study
+    budget = f" (budget {duration(budget_s)})" if budget_s else ""
+    lines = [
+        shorten(f"Done in {duration(result.seconds)}{budget}. Store: {result.store}", WIDTH),
+        "",
+    ]
+    rows = board.short(board.rows_of(study))
+    note = f"<- {result.version.name}" if result.version is not None else ""
+    lines += grid(
+        board.head(study.problem.metric),
+        board.cells(rows, note),
+        right=(0, 2),
+        flexible=1,
+    )
+    hidden = len(study.trials) - sum(row.trial is not None for row in rows)
+    if hidden > 0:
+        lines.append(f"        {hidden} more: everfit leaderboard {result.model}")
+    lines.append("")
+    lines += filled("Verdict", verdict(result))
+    watch = watch_list(result)
+    for position, text in enumerate(watch):
+        lines += filled("" if position else "Watch", text)
+    lines += filled("Stopped", study.stopped) if study.stopped else []
+    for position, (command, does) in enumerate(next_steps(result)):
+        label = "" if position else "Next"
+        lines.append(f"{label:<9}{command:<38}{does}".rstrip())
+    return "\n".join(lines)
+
+
+def verdict(result: RunResult) -> str:
+    """The decision's headline, and which rules failed if it is no promotion."""
+    decision = result.decision
+    failed = [b.rule for b in (*decision.because, *decision.also_checked) if b.passed is False]
+    text = decision.headline.rstrip(".") + "."
+    if failed and decision.kind not in SERVES:
+        text += f" Not passed: {', '.join(failed)}."
+    if decision.would_change and decision.kind not in SERVES:
+        text += f" {decision.would_change.rstrip('.')}."
+    return text
+
+
+def watch_list(result: RunResult) -> list[str]:
+    """The worst segments and the findings that a person should know, most important first."""
+    worse = [s for s in result.study.candidate.segments if s.gap.low > 0]
+    worse.sort(key=lambda s: s.gap.mid, reverse=True)
+    texts = [segment_text(segment) for segment in worse[:WORST]]
+    grave = [f for f in worst_first(result.assessment.findings) if f.severity != "info"]
+    texts += [f.headline.rstrip(".") + "." for f in grave[:FINDINGS]]
+    if len(grave) > FINDINGS:
+        texts.append(f"{len(grave) - FINDINGS} more findings: everfit why {result.model}")
+    return texts
+
+
+def segment_text(segment: Segment) -> str:
+    """A segment that is worse than the rest, by how much, with its rows."""
+    gap, places = segment.gap, decimals([segment.gap])
+    return (
+        f"Segment {segment.name} is weaker: mean loss higher by {number(gap.mid, places)} "
+        f"({span(gap, places)}), {segment.n:,} rows."
+    )
+
+
+def next_steps(result: RunResult) -> list[tuple[str, str]]:
+    """Commands that make sense now."""
+    model = result.model
+    steps = [(f"everfit why {model}", "why this model")]
+    if result.champion is not None:
+        steps.insert(0, (f"everfit predict {model} NEW.csv", "use it"))
+    if result.version is not None and result.champion is not None:
+        if result.version.number != result.champion.number:
+            names = f"{result.champion.name} {result.version.name}"
+            steps.append((f"everfit compare {model} {names}", "what differs"))
+        elif result.version.number > 1:
+            steps.append((f"everfit rollback {model}", "undo the promotion"))
+    return steps

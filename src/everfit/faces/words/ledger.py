@@ -1,0 +1,102 @@
+"""A decision of the ledger in plain words, built from its fields and never the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from everfit.evidence.interval import Interval
+from everfit.faces.words.figures import decimals, number, plain, span
+from everfit.faces.words.grid import filled
+from everfit.records import Because, Decision
+
+PASSED = {True: "passed", False: "failed", None: "not checked"}
+
+
+def when(at: datetime) -> str:
+    """A moment in the reader's time zone, with the zone.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> len(when(datetime(2026, 11, 18, 4, 12, tzinfo=UTC)).split())
+    3
+    """
+    local = at.astimezone()
+    zone = local.tzname() or ""
+    return f"{local:%Y-%m-%d %H:%M} {zone}".rstrip()
+
+
+def because_line(because: Because) -> str:
+    """One rule: its name, what was measured with range and rows, the limit and who set it.
+
+    Examples
+    --------
+    >>> because_line(Because("gap", False, 0.004, -0.003, 0.011, n=9612, limit=0.005))
+    'gap: 0.004 (95% range -0.003 to 0.011), 9,612 rows; limit 0.005 (default) - failed'
+    """
+    parts = []
+    if because.measured is not None:
+        low, high = because.low, because.high
+        if low is not None and high is not None:
+            interval = Interval(low, because.measured, high)
+            places = decimals([interval])
+            parts.append(
+                f"{number(because.measured, places)}{_unit(because)} (95% range "
+                f"{span(interval, places)})"
+            )
+        else:
+            parts.append(f"{plain(because.measured)}{_unit(because)}")
+        if because.n:
+            parts[-1] += f", {because.n:,} rows"
+    if because.limit is not None:
+        parts.append(f"limit {plain(because.limit)}{_unit(because)} ({because.limit_by})")
+    if because.note:
+        parts.append(because.note)
+    told = "; ".join(parts)
+    return (
+        f"{because.rule}: {told} - {PASSED[because.passed]}"
+        if told
+        else (f"{because.rule} - {PASSED[because.passed]}")
+    )
+
+
+def _unit(because: Because) -> str:
+    return f" {because.unit}" if because.unit else ""
+
+
+def decision_lines(decision: Decision, *, full: bool = False) -> list[str]:
+    """A decision as text: headline, rules, what else was checked, what would change it, undo."""
+    head = f"#{decision.id}  {decision.headline}" if decision.id else decision.headline
+    lines = filled("", head, indent=0)
+    who = "the system" if decision.by == "system" else decision.by
+    facts = [when(decision.at), f"by {who}", f"policy {decision.policy}"]
+    if decision.run:
+        facts.append(f"run {decision.run}")
+    lines += filled("", " · ".join(facts), indent=4)
+    lines += _bullets("Because", [because_line(b) for b in decision.because])
+    lines += _bullets("Also", [because_line(b) for b in decision.also_checked])
+    lines += _bullets("Not done", decision.not_done)
+    if decision.would_change:
+        lines += _bullets("Change", [decision.would_change])
+    if decision.undo:
+        lines += _bullets("Undo", [decision.undo])
+    if full and decision.data_sha256:
+        lines += _bullets("Data", [f"sha256 {decision.data_sha256}"])
+    if full and decision.log_e is not None:
+        lines += _bullets("Evidence", [f"log e-value {decision.log_e:.3f}, looks {decision.looks}"])
+    return lines
+
+
+def _bullets(label: str, texts: Iterable[str]) -> list[str]:
+    lines: list[str] = []
+    for text in texts:
+        lines += filled(f"    {label}", text, indent=14)
+        label = ""  # the label once, its other lines below
+    return lines
+
+
+def ledger_text(decisions: Iterable[Decision], *, full: bool = False) -> str:
+    """Decisions, newest first, an empty line between them."""
+    newest = sorted(decisions, key=lambda d: (d.at, d.id), reverse=True)
+    return "\n\n".join("\n".join(decision_lines(d, full=full)) for d in newest)

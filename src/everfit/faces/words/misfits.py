@@ -1,0 +1,87 @@
+"""What did not fit a model in the rows that were given, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from everfit.serve.misfits import Misfit
+
+SHOWN = 10
+_WRONG = re.compile(
+    r"(?P<head>column .+): (?P<n>[\d,]+) of (?P<of>[\d,]+) values are no (?P<tail>.+)", re.DOTALL
+)
+
+
+class InputWarning(UserWarning):
+    """Rows were answered although something in them did not fit the model; says how many."""
+
+
+def misfit_lines(found: Iterable[Misfit], notes: Sequence[str]) -> list[str]:
+    """One line for each thing that did not fit; ``notes`` are what reading the rows said.
+
+    Examples
+    --------
+    >>> print(misfit_lines([Misfit("age", "out_of_range", 3, "212", "18 to 96")], [])[0])
+    column 'age': 3 numbers outside the training range 18 to 96, such as 212
+    """
+    lines = merged(notes)
+    for misfit in found:
+        plural = "" if misfit.n == 1 else "s"
+        if misfit.kind == "unseen":
+            what = f"{misfit.n:,} value{plural} of a rare or new category, counted as other"
+        else:
+            what = f"{misfit.n:,} number{plural} outside the training range {misfit.expected}"
+        lines.append(f"column {misfit.column!r}: {what}, such as {misfit.example[:40]}")
+    return lines
+
+
+def merged(notes: Sequence[str]) -> list[str]:
+    """Notes of many batches as one each: counts of the same column are added up.
+
+    Examples
+    --------
+    >>> note = "column 'age': {} values are no number and count as missing, such as 'old'"
+    >>> merged([note.format("1 of 2"), note.format("3 of 1,000")])
+    ["column 'age': 4 of 1,002 values are no number and count as missing, such as 'old'"]
+    """
+    sums: dict[str, tuple[int, int, str]] = {}
+    lines: dict[str, None] = {}
+    for note in notes:
+        match = _WRONG.fullmatch(note)
+        if match is None:
+            lines.setdefault(note)
+            continue
+        n, of, tail = sums.get(match["head"], (0, 0, match["tail"]))
+        sums[match["head"]] = (n + _whole(match["n"]), of + _whole(match["of"]), tail)
+    counted = [
+        f"{head}: {n:,} of {of:,} values are no {tail}" for head, (n, of, tail) in sums.items()
+    ]
+    return [*counted, *lines]
+
+
+def _whole(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], f"... and {more} more"] if more > 0 else list(lines)
+
+
+def plain_misfits(found: Iterable[Misfit], notes: Sequence[str]) -> Mapping[str, object]:
+    """The same for ``--json``."""
+    return {
+        "notes": merged(notes),
+        "columns": [
+            {
+                "column": m.column,
+                "kind": m.kind,
+                "n": m.n,
+                "example": m.example,
+                "expected": m.expected,
+            }
+            for m in found
+        ],
+    }

@@ -1,0 +1,221 @@
+"""Everything that a person can do with a store: run, look, compare, roll back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from everfit.errors import ModelUnknown, Refused
+from everfit.evidence.interval import Interval
+from everfit.executors import Executor
+from everfit.loop import Means, Request, RunResult, Tell, assess_only, run
+from everfit.records import Assessment, Decision, Version, as_plain
+from everfit.release import after_rollback, refused, roll_back
+from everfit.release.gates import load_fresh, loads, manifest_holds, reproduces
+from everfit.store.contract import RunRow, Store
+
+VERIFY_S = 60.0  # loading the version that a person wants back
+SHOWN = ("candidate", "score", "state", "created_at", "run", "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One model at a glance. ``state`` is ``serving``, ``no champion`` or ``running``."""
+
+    model: str
+    state: str
+    champion: Version | None
+    last: Decision | None
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions side by side: only what differs, and the measured gain of b over a, if any.
+
+    ``gain`` is the drop of the mean loss on rows that neither saw, in the words of ``note``.
+    """
+
+    model: str
+    a: Version
+    b: Version
+    differs: Mapping[str, tuple[Any, Any]]
+    gain: Interval | None
+    n: int
+    note: str
+
+
+@dataclass(slots=True)
+class House:
+    """One store with the loop around it; the store is opened when it is first needed."""
+
+    place: str
+    opener: Callable[[bool], Store]  # create it when it is not there?
+    make_executor: Callable[[], Executor]
+    threads: int
+    _store: Store | None = field(default=None)
+
+    def run(self, request: Request, tell: Tell) -> RunResult:
+        """One pass of the loop; see :func:`everfit.loop.run`."""
+        means = Means(lambda: self._open(create=True), self.make_executor, self.threads, tell)
+        return run(request, means)
+
+    def assess(self, request: Request, tell: Tell) -> Assessment:
+        """Read and assess; nothing is written."""
+        return assess_only(request, tell=tell)
+
+    def models(self) -> tuple[str, ...]:
+        """Names of all models, sorted; none when there is no store yet."""
+        try:
+            return self._open(create=False).models()
+        except ModelUnknown:
+            return ()
+
+    def versions(self, model: str) -> tuple[Version, ...]:
+        """All versions, newest first, with absolute folders."""
+        return tuple(self._placed(v) for v in self._open(create=False).versions(model))
+
+    def version(self, model: str, name: str | None = None) -> Version:
+        """The version called ``v3``, ``champion`` or ``previous``; the champion by default.
+
+        Raises
+        ------
+        ModelUnknown : no such model or version
+        Refused : the model has no champion
+        """
+        store = self._open(create=False)
+        if name is not None:
+            return self._placed(store.version(model, name))
+        store.versions(model)  # an unknown model is told with near names
+        champion = store.champion(model)
+        if champion is None:
+            raise Refused(
+                f"{model!r} has no champion",
+                got="no version has passed its gates",
+                expected="a released version",
+                do=f"see why: everfit why {model}",
+            )
+        return self._placed(champion)
+
+    def decisions(self, model: str) -> tuple[Decision, ...]:
+        """The ledger, newest first."""
+        return self._open(create=False).decisions(model)
+
+    def runs(self, model: str) -> tuple[RunRow, ...]:
+        """All runs, newest first."""
+        return self._open(create=False).runs(model)
+
+    def result(self, model: str) -> Mapping[str, Any]:
+        """What the newest finished run found, as plain data."""
+        return self._open(create=False).result(model)
+
+    def status(self, model: str | None = None) -> list[Status]:
+        """Each model, or one, at a glance."""
+        names = self.models() if model is None else (model,)
+        return [self._status(name) for name in names]
+
+    def folder(self, version: Version) -> Path:
+        """Where the files of a version lie."""
+        return Path(self._placed(version).folder)
+
+    def compare(self, model: str, a: str, b: str) -> Comparison:
+        """Two versions: what differs, and the recorded verdict about one against the other."""
+        one, two = self.version(model, a), self.version(model, b)
+        first, second = as_plain(one), as_plain(two)
+        differs = {
+            name: (first[name], second[name]) for name in SHOWN if first[name] != second[name]
+        }
+        gain, n, note = self._recorded(model, one, two)
+        return Comparison(model, one, two, differs, gain, n, note)
+
+    def rollback(
+        self, model: str, to: str | None = None, by: str = "person", reason: str = ""
+    ) -> Decision:
+        """Make an earlier version the champion again, after it has been verified.
+
+        Raises
+        ------
+        ModelUnknown : no such model or version
+        Refused : there is nothing to go back to, or the version does not verify; the refusal is
+            in the ledger and the champion did not move
+        """
+        store = self._open(create=False)
+        champion = self.version(model)
+        aliases = store.aliases(model)
+        if to is None and (aliases.get("previous") is None or aliases["previous"].number is None):
+            raise Refused(
+                f"{model!r} has no earlier champion",
+                got=f"only {champion.name} has served",
+                expected="a version that served before",
+                do=f"name one: everfit rollback {model} --to v1",
+            )
+        target = self.version(model, to or "previous")
+        folder = self.folder(target)
+        fresh = load_fresh(folder, left_s=VERIFY_S)
+        checks = (
+            manifest_holds(folder, key=store.artefacts.key(), sha256=target.sha256),
+            loads(fresh),
+            reproduces(fresh),
+        )
+        decision = roll_back(champion=champion, to=target, checks=checks, by=by, reason=reason)
+        if decision.kind == "refused":
+            raise refused(store.commit(decision))
+        before = _replaced(store.decisions(model), target)
+        seen = {name: alias.rev for name, alias in aliases.items()}
+        return store.commit(decision, aliases=after_rollback(target, before), seen=seen)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, *, create: bool) -> Store:
+        if self._store is None:
+            self._store = self.opener(create)
+        return self._store
+
+    def _placed(self, version: Version) -> Version:
+        root = self._open(create=False).root
+        return replace(version, folder=str(root / version.folder))
+
+    def _status(self, model: str) -> Status:
+        store = self._open(create=False)
+        decisions, runs = store.decisions(model), store.runs(model)
+        champion = store.champion(model)
+        running = bool(runs) and runs[0].state == "running"
+        state = "running" if running else "serving" if champion else "no champion"
+        placed = None if champion is None else self._placed(champion)
+        return Status(model, state, placed, decisions[0] if decisions else None, len(runs))
+
+    def _recorded(
+        self, model: str, a: Version, b: Version
+    ) -> tuple[Interval | None, int, str]:
+        for decision in self.decisions(model):
+            about = decision.version in (a.name, b.name) and decision.looks > 0
+            for because in (*decision.because, *decision.also_checked):
+                judged = because.rule.startswith("challenger saves") and because.n > 0
+                if about and judged and because.measured is not None:
+                    low, high = because.low or 0.0, because.high or 0.0
+                    sign = 1 if decision.version == b.name else -1
+                    ends = sorted((sign * low, sign * high))
+                    gain = Interval(ends[0], sign * because.measured, ends[1], n=because.n)
+                    return gain, because.n, f"decision {decision.id}: {decision.headline}"
+        return None, 0, "they were never judged on the same rows; the scores are of different rows"
+
+
+def _replaced(decisions: Sequence[Decision], version: Version) -> int | None:
+    """The number of the champion that ``version`` replaced when it was promoted."""
+    promotions = [d for d in reversed(decisions) if d.kind in ("released", "promoted")]
+    numbers = [int(d.version.removeprefix("v")) for d in promotions]
+    if version.number in numbers and (at := numbers.index(version.number)) > 0:
+        return numbers[at - 1]
+    return None

@@ -1,0 +1,419 @@
+"""The loop: the file to read first. It lists the stages in order, and it alone writes.
+
+``run`` does one pass: read, assess, study, release. Each stage is a plain function of records; what
+it found is written together with its decision, in one transaction, before the next stage starts.
+Kill the process anywhere and give the same command again: finished fits are found by the hash of
+their data, settings and fold, and the same ledger comes out.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from everfit.assess import assess
+from everfit.assess.account import account as assessed
+from everfit.data.clean import clean
+from everfit.data.read import read
+from everfit.data.split import withhold
+from everfit.data.table import Table
+from everfit.deadline import Deadline
+from everfit.errors import Interrupted, NothingToLearn
+from everfit.executors import Executor
+from everfit.records import (
+    Array,
+    Assessment,
+    Column,
+    Decision,
+    Kind,
+    Policy,
+    Problem,
+    Progress,
+    Role,
+    Study,
+    Version,
+    as_plain,
+)
+from everfit.release import Label, Released, release
+from everfit.release.stage import Bench, Packing, was_seen
+from everfit.serve.load import open_plan
+from everfit.store.contract import RunHandle, Store, suggested
+from everfit.study import Setting, own_hypotheses, study
+from everfit.study.account import account as studied
+from everfit.tasks import Task, pick
+
+ASSESS_SHARE, ASSESS_MAX_S = 0.12, 30.0  # of the budget: what the assessment may use
+ROW = "row, as everfit read it"  # no column of a file is likely to be called so
+WITHHELD_SHARE, WITHHELD_MAX, WITHHELD_FROM = 0.1, 2_500, 2_000  # rows kept for later judgement
+WITHHELD_LEAST = 50  # with fewer rows not even very large differences could be told
+FRESH_SHARE, FRESH_WANTED = 0.5, 500  # of few new rows, at most half go to the judgement
+
+Tell = Callable[[Progress], None]
+Step = Literal["read", "assess", "study", "release", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for: data, target, budget, and everything that overrides an inference.
+
+    ``started`` is the time on the monotonic clock that the budget counts from.
+    """
+
+    source: Any
+    target: str
+    name: str | None = None
+    task: str | None = None
+    metric: str | None = None
+    budget_s: float = 60.0
+    seed: int = 0
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    header: bool | Sequence[str] | None = None
+    query: str | None = None
+    learners: tuple[Any, ...] = ()
+    policy: Policy = Policy()
+    started: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What one pass of the loop gave."""
+
+    model: str
+    run: str
+    assessment: Assessment
+    study: Study
+    decision: Decision
+    version: Version | None
+    champion: Version | None
+    seconds: float
+    store: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A question put to data: the table, its problem, its task, and why this task.
+
+    ``as_read`` holds the same rows as ``table``, before any cleaning: what a row is recognised by
+    must not depend on what one run thought of a column.
+    """
+
+    table: Table
+    as_read: Table
+    problem: Problem
+    task: Task
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a pass of the loop works with; ``wire`` chooses them."""
+
+    open_store: Callable[[], Store]
+    make_executor: Callable[[], Executor]
+    threads: int
+    tell: Tell
+
+
+def pose(request: Request) -> Posed:
+    """Read the data and say what problem the target poses. Nothing is written.
+
+    Raises
+    ------
+    DataError : the data cannot be used; each case has its own class
+    """
+    roles: dict[str, Role] = {**request.roles, request.target: "target"}
+    table = read(
+        request.source,
+        query=request.query,
+        kinds=dict(request.kinds) or None,
+        roles=roles,
+        header=request.header,
+    )
+    target = table.drop([c.name for c in table.columns if c.name != table.column(request.target).name])
+    task, why = pick(target, request.task)
+    problem = task.problem(table, request.target, metric=request.metric)
+    return Posed(table, table, problem, task, why)
+
+
+def assess_only(request: Request, *, tell: Tell) -> Assessment:
+    """Read and assess; nothing is written."""
+    return _assess(pose(request), request, deadline=None, tell=tell)
+
+
+def run(request: Request, means: Means) -> RunResult:
+    """One pass of the loop within ``request.budget_s``; the store is opened when data is usable.
+
+    Raises
+    ------
+    EverfitError : see the tree in ``errors``. Before trials began, an error leaves the store as it
+        was; after that, what was finished is kept.
+    """
+    deadline = Deadline(request.started, request.budget_s)
+    executor = means.make_executor()  # its processes import their libraries while we read
+    try:
+        means.tell(Progress("read", f"reading {_named(request.source)}", deadline.share()))
+        posed = pose(request)
+        assessment = _assess(posed, request, deadline=deadline, tell=means.tell)
+        posed, assessment = _cleaned(posed, assessment, request)
+        store = means.open_store()
+        spec = _spec(request, posed)
+        handle = store.begin_run(request.name or suggested(request.target), spec)
+        turn = Turn(request, posed, assessment, store, handle, deadline, means.tell)
+        try:
+            return turn.through(executor, means.threads)
+        except KeyboardInterrupt:
+            store.finish_run(handle, "interrupted")
+            raise Interrupted(
+                f"the run of {handle.model!r} was stopped",
+                got="Ctrl-C",
+                do="give the same command again: finished trials are not repeated",
+            ) from None
+        except BaseException:
+            store.finish_run(handle, "failed")
+            raise
+    finally:
+        executor.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One pass over data that was found usable: study, release, and every write between."""
+
+    request: Request
+    posed: Posed
+    assessment: Assessment
+    store: Store
+    handle: RunHandle
+    deadline: Deadline
+    tell: Tell
+
+    def through(self, executor: Executor, threads: int) -> RunResult:
+        """Study and release; each stage is written with its decision before the next begins."""
+        about = {
+            "model": self.handle.model,
+            "run": self.handle.id,
+            "data_sha256": self.posed.table.source.sha256,
+        }
+        self.store.commit(assessed(self.assessment, **about), run=self.handle)
+        champion = self.store.champion(self.handle.model)
+        kept, cannot = self._withheld(champion)
+        scratch = self.store.root / "staging" / f"run-{self.handle.id}"
+        try:
+            found = self._study(np.flatnonzero(~kept), executor, threads, scratch)
+            self.store.commit(studied(found, **about), run=self.handle)
+            self._say("release", f"packing {found.candidate.name}")
+            released, decision = self._release(found, kept, champion, cannot)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        result = {"assessment": as_plain(self.assessment), "study": as_plain(found)}
+        self.store.finish_run(self.handle, "done", result=result)
+        self.store.prune(self.handle.model)
+        self._say("done", decision.headline)
+        return RunResult(
+            model=self.handle.model,
+            run=self.handle.id,
+            assessment=self.assessment,
+            study=found,
+            decision=decision,
+            version=released.version,
+            champion=self.store.champion(self.handle.model),
+            seconds=self.deadline.spent(),
+            store=str(self.store.root),
+        )
+
+    def _study(self, rows: Array, executor: Executor, threads: int, scratch: Path) -> Study:
+        own, warnings = own_hypotheses(self.request.learners, scratch / "own")
+        for warning in warnings:
+            self._say("study", warning)
+        setting = Setting(
+            executor=executor,
+            threads=threads,
+            workspace=scratch / "workspace",
+            fits=scratch / "fits",
+            recall=self._recall,
+            keep=self._keep,
+            tell=lambda line, detail: self._say("study", line, detail),
+        )
+        return study(
+            self.posed.table.take(rows),
+            self.posed.problem,
+            self.assessment,
+            task=self.posed.task,
+            deadline=self.deadline,
+            setting=setting,
+            seed=self.request.seed,
+            own=own,
+        )
+
+    def _release(
+        self, found: Study, kept: Array, champion: Version | None, cannot: str
+    ) -> tuple[Released, Decision]:
+        store, model = self.store, self.handle.model
+        number, now = store.next_number(model), datetime.now(UTC)
+        rows, aside = np.flatnonzero(~kept), np.flatnonzero(kept)
+        withheld = self.posed.table.take(aside)
+        decisions = store.decisions(model)
+        bench = Bench(
+            policy=self.request.policy,
+            score=lambda folder, table: open_plan(folder).table(table),
+            columns_of=lambda folder: open_plan(folder).columns,
+            withheld=self.posed.as_read.take(aside),
+            withheld_truth=self.posed.task.truth(withheld, self.posed.problem),
+            champion=champion,
+            champion_folder=None if champion is None else store.root / champion.folder,
+            looks=1 + sum(d.looks > 0 for d in decisions),
+            promoted=sum(d.kind == "promoted" for d in decisions),
+            cannot=cannot,
+        )
+        with store.artefacts.writing(model, number) as folder:
+            packing = Packing(
+                folder=folder,
+                label=Label(model, f"v{number}", self.handle.id, now),
+                number=number,
+                key=store.artefacts.key(),
+                as_read=self.posed.as_read.take(rows),
+                left_s=self.deadline.left,
+            )
+            released = release(
+                found,
+                self.assessment,
+                self.posed.table.take(rows),
+                task=self.posed.task,
+                packing=packing,
+                bench=bench,
+                tell=lambda line: self._say("release", line),
+            )
+        placed = replace(released.version, folder=str(store.artefacts.folder(model, number)))
+        decision = store.commit(
+            released.decision, version=placed, aliases=released.aliases, run=self.handle
+        )
+        return replace(released, version=placed), decision
+
+    def _withheld(self, champion: Version | None) -> tuple[Array, str]:
+        """Rows, bool (n,), that this run must not learn from; and why none can judge, if so."""
+        posed, none = self.posed, np.zeros(self.posed.table.n_rows, dtype=bool)
+        if champion is None:
+            large = posed.table.n_rows >= WITHHELD_FROM
+            share = min(WITHHELD_SHARE, WITHHELD_MAX / posed.table.n_rows) if large else 0.0
+            if self.assessment.split.kind == "time":
+                return none, ""  # the newest rows are the best to learn from; later rows will judge
+            return self._aside(None, share), ""
+        if cannot := _differs(champion.problem, posed.problem):
+            return none, cannot
+        seen = was_seen(self.store.root / champion.folder, posed.as_read)
+        if seen is None:
+            return none, f"the data lacks columns by which {champion.name} knows its rows"
+        if seen.all():
+            return none, f"{champion.name} has seen all {len(seen)} rows; bring new rows"
+        fresh = int((~seen).sum())
+        share = min(FRESH_SHARE, max(WITHHELD_SHARE, FRESH_WANTED / fresh))
+        aside = self._aside(seen, share)
+        few = f"{champion.name} has not seen {fresh} rows; {WITHHELD_LEAST / share:.0f} are needed"
+        return aside, "" if aside.any() else few
+
+    def _aside(self, seen: Array | None, share: float) -> Array:
+        least = WITHHELD_LEAST if seen is not None else 0
+        policy, table = self.assessment.split, self.posed.as_read
+        return withhold(table, policy, seen=seen, share=share, at_least=least)
+
+    def _recall(self, key: str) -> Path | None:
+        found = self.store.trial(key, self.handle)
+        return None if found is None else found[1]
+
+    def _keep(self, key: str, record: Mapping[str, Any], folder: Path) -> Path:
+        self.store.save_trial(self.handle, key, record, folder)
+        kept = self._recall(key)
+        return folder if kept is None else kept
+
+    def _say(self, step: Step, line: str, detail: Mapping[str, Any] | None = None) -> None:
+        self.tell(Progress(step, line, self.deadline.share(), detail or {}))
+
+
+def _assess(
+    posed: Posed, request: Request, *, deadline: Deadline | None, tell: Tell
+) -> Assessment:
+    allowed = (
+        (lambda: float("inf"))
+        if deadline is None
+        else _allowance(deadline, min(ASSESS_SHARE * deadline.budget_s, ASSESS_MAX_S))
+    )
+    share = deadline.share if deadline else (lambda: 0.0)
+    return assess(
+        posed.table,
+        posed.problem,
+        task=posed.task,
+        rng=np.random.default_rng(request.seed),
+        deadline=allowed,
+        tell=lambda line: tell(Progress("assess", line, share())),
+    )
+
+
+def _allowance(deadline: Deadline, seconds: float) -> Callable[[], float]:
+    until = deadline.left() - seconds
+    return lambda: deadline.left() - until
+
+
+def _cleaned(
+    posed: Posed, assessment: Assessment, request: Request
+) -> tuple[Posed, Assessment]:
+    """The table with what the findings ask for done, and the problem that it then poses."""
+    table, rows = _clean(posed.table, assessment)
+    if not table.features:
+        raise NothingToLearn(
+            "no usable feature is left",
+            got="; ".join(f.headline for f in assessment.findings if f.acts)[:400]
+            or f"{len(posed.table.columns)} columns, none of them a feature",
+            expected="at least one column that varies and is not an identifier",
+            do="add columns, or keep one with --role COLUMN=feature",
+        )
+    problem = posed.task.problem(table, request.target, metric=request.metric)
+    cleaned = replace(posed, table=table, as_read=posed.as_read.take(rows), problem=problem)
+    return cleaned, replace(assessment, problem=problem)
+
+
+def _clean(table: Table, assessment: Assessment) -> tuple[Table, Array]:
+    """The cleaned table, and the positions of its rows in the table that was read."""
+    numbered = replace(
+        table,
+        frame=table.frame.with_columns(pl.int_range(pl.len()).alias(ROW)),
+        columns=(*table.columns, Column(ROW, "number", "ignore")),
+    )
+    cleaned = clean(numbered, assessment.acts)
+    return cleaned.drop([ROW]), cleaned.frame[ROW].to_numpy()
+
+
+def _differs(old: Problem, new: Problem) -> str:
+    """Why losses on two problems cannot be compared; empty when they can."""
+    for name in ("task", "target", "metric", "labels"):
+        before, now = getattr(old, name), getattr(new, name)
+        if before != now:
+            return f"the {name} changed from {before!r} to {now!r}"
+    return ""
+
+
+def _spec(request: Request, posed: Posed) -> dict[str, Any]:
+    return {
+        "source": _named(request.source),
+        "target": request.target,
+        "task": posed.problem.task,
+        "metric": posed.problem.metric,
+        "budget_s": request.budget_s,
+        "seed": request.seed,
+        "data_sha256": posed.table.source.sha256,
+        "kinds": dict(request.kinds),
+        "roles": dict(request.roles),
+        "learners": [str(learner) for learner in request.learners],
+        "policy": as_plain(request.policy),
+    }
+
+
+def _named(source: Any) -> str:
+    return str(source) if isinstance(source, (str, Path)) else f"a {type(source).__name__}"

@@ -1,0 +1,452 @@
+"""The frozen dataclasses that travel between all parts of Everfit.
+
+A stage takes records and gives records; the loop writes them; faces show them. All of them
+turn into plain JSON with :func:`as_plain` and back with :func:`from_plain`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from everfit.evidence.interval import Interval
+
+Kind = Literal[
+    "number", "boolean", "category", "ordered", "date", "text", "identifier", "constant"
+]
+Role = Literal["feature", "target", "time", "group", "weight", "ignore"]
+Severity = Literal["info", "warn", "fail"]
+Form = Literal["probabilities", "values"]
+Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What one column is and what it is for.
+
+    Storage in a table's frame: number -> Float64 or Int64; boolean -> Boolean; date ->
+    Datetime[us]; all others -> String. ``levels`` are the ordered levels of an ordered
+    category, or the two words (false, true) of a boolean; ``missing_marks`` the words or
+    numbers that stood for missing in the source; ``why`` says in words how it was inferred.
+    """
+
+    name: str
+    kind: Kind
+    role: Role = "feature"
+    n_missing: int = 0
+    n_distinct: int = 0
+    levels: tuple[str, ...] = ()
+    missing_marks: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a table came from: uri for people, sha256 of the content, notes of the reader."""
+
+    uri: str
+    sha256: str
+    n_rows: int
+    n_columns: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be predicted, and how a wrong answer is counted.
+
+    ``labels`` are the classes in a fixed order (empty for numbers); ``label_type`` says how
+    labels are given back (``str``, ``int``, ``float``, ``bool``); ``metric`` is a metric name of
+    the task.
+    """
+
+    task: str
+    target: str
+    metric: str
+    form: Form
+    labels: tuple[str, ...] = ()
+    label_type: Literal["str", "int", "float", "bool"] = "str"
+    time: str | None = None
+    group: str | None = None
+    weight: str | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of values in one answer: classes for probabilities, 1 for a number."""
+        return max(1, len(self.labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One change to a table that a finding asks for; data, applied by ``data.clean``.
+
+    kind ``drop_column``: leave ``column`` out. kind ``blank``: the ``values`` of ``column`` count
+    as missing. kind ``drop_missing``: rows where ``column`` is missing are left out.
+    kind ``drop_value``: rows where ``column`` has one of ``values`` are left out.
+    """
+
+    kind: Literal["drop_column", "blank", "drop_missing", "drop_value"]
+    column: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check found, with the number behind it and what was done about it.
+
+    ``evidence`` holds the test (name, statistic, p, n) or the exact count behind it.
+    """
+
+    check: str
+    severity: Severity
+    headline: str
+    columns: tuple[str, ...] = ()
+    number: float | None = None
+    unit: str = ""
+    examples: tuple[str, ...] = ()
+    done: str = "nothing"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    acts: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPolicy:
+    """How rows are held out: at random, by group, or forward in time; and why."""
+
+    kind: Literal["random", "group", "time"]
+    column: str | None = None
+    n_folds: int = 5
+    why: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """The facts of one column, counted over all rows."""
+
+    name: str
+    kind: Kind
+    n_missing: int
+    n_distinct: int
+    quantiles: tuple[float, ...] = ()  # min, 5%, 25%, 50%, 75%, 95%, max; numbers only
+    mean: float | None = None
+    sd: float | None = None
+    top: tuple[tuple[str, int], ...] = ()  # most frequent values with counts, at most 10
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The facts of a table: columns, duplicate rows, correlations of numbers above 0.5."""
+
+    n_rows: int
+    columns: tuple[ColumnProfile, ...]
+    n_duplicate_rows: int = 0
+    correlations: tuple[tuple[str, str, float], ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is in the data: findings worst first, split policy, floor, smallest visible gain.
+
+    ``floor`` is the loss of the best floor; ``smallest_gain`` the smallest drop of the mean loss
+    that these rows can show at 80% power, both in the unit of the primary loss.
+    """
+
+    problem: Problem
+    n_rows: int
+    findings: tuple[Finding, ...]
+    split: SplitPolicy
+    profile: Profile
+    floor: Interval
+    smallest_gain: float
+    n_checks: int = 0
+    skipped: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """All changes that the findings ask for, in order."""
+        return tuple(act for finding in self.findings for act in finding.acts)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One place to cut the data: rows a learner may see, and rows it is asked about.
+
+    Both are positions in the table, int64, ascending; they never overlap.
+    """
+
+    name: str
+    history: Array
+    asked: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was answered: ``ids`` int64 (n,), ``values`` float64 (n, n_outputs)."""
+
+    ids: Array
+    values: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What turned out true: ``ids`` int64 (n,), ``values`` float64 (n,) - class codes or numbers."""
+
+    ids: Array
+    values: Array
+    weight: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """One loss per unit, lower is better: ``ids`` int64 (n,), ``values`` float64 (n,)."""
+
+    metric: str
+    ids: Array
+    values: Array
+    weight: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """An idea about the data that one trial tests: a learner with settings, and why."""
+
+    name: str
+    learner: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+    stage: Literal["floor", "simple", "portfolio", "user", "search"] = "portfolio"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One fitted attempt inside a run, judged fold by fold.
+
+    ``loss`` is the corrected 95% range of the mean primary loss over ``folds`` finished folds;
+    ``score`` the same in the unit of the metric shown to people; ``predict_us`` microseconds a row
+    in batch.
+    """
+
+    number: int
+    hypothesis: Hypothesis
+    status: Literal["done", "dropped", "failed", "timed_out", "skipped"]
+    reason: str = ""
+    folds: int = 0
+    fold_losses: tuple[float, ...] = ()
+    loss: Interval | None = None
+    score: Interval | None = None
+    fit_s: float = 0.0
+    predict_us: float = 0.0
+    reused: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One fitted model inside a candidate: which trial, its weight, where its files are."""
+
+    trial: int
+    hypothesis: Hypothesis
+    weight: float
+    folders: tuple[str, ...]  # one folder when refitted on all rows, one a fold otherwise
+    refitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a study proposes to release: weighted members, calibration, and its honest score.
+
+    ``score`` is in the unit of ``problem.metric``; ``loss`` in the unit of the primary loss;
+    ``gain_on_floor`` and ``gain_on_simple`` are drops of the mean loss, paired, above 0 is better;
+    ``speaks_of`` says which artefact the score is a statement about.
+    """
+
+    name: str
+    members: tuple[Member, ...]
+    calibration: Mapping[str, float]
+    score: Interval
+    loss: Interval
+    selection_score: float
+    gain_on_floor: Interval
+    gain_on_simple: Interval
+    speaks_of: str
+    segments: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A group of rows and how its mean loss differs from that of the rest (above 0: worse)."""
+
+    name: str
+    n: int
+    gap: Interval
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All trials of one run, the candidate, and why the search stopped."""
+
+    problem: Problem
+    trials: tuple[Trial, ...]
+    candidate: Candidate
+    split: SplitPolicy
+    stopped: str
+    not_tried: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One rule behind a decision: what was measured, its range, the limit and who set it."""
+
+    rule: str
+    passed: bool | None
+    measured: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    limit: float | None = None
+    limit_by: str = "default"
+    unit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One act, or one decision not to act, as a row of the ledger.
+
+    ``kind`` is one of: data, assessed, studied, released, promoted, kept, inconclusive,
+    not_evaluable, rolled_back, refused, interrupted, did_nothing. The sentence that a person reads
+    is built from these fields, never the other way round.
+    """
+
+    model: str
+    kind: str
+    headline: str
+    because: tuple[Because, ...] = ()
+    also_checked: tuple[Because, ...] = ()
+    not_done: tuple[str, ...] = ()
+    would_change: str = ""
+    by: str = "system"
+    policy: str = "default"
+    data_sha256: str = ""
+    log_e: float | None = None
+    looks: int = 0
+    undo: str = ""
+    run: str = ""
+    version: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One packed artefact of a model: ``v3``, where it lies, its hash, score, and its role."""
+
+    model: str
+    number: int
+    folder: str
+    sha256: str
+    problem: Problem
+    score: Interval
+    run: str
+    candidate: str
+    created_at: datetime
+    state: Literal["challenger", "champion", "previous", "retired", "refused"] = "challenger"
+
+    @property
+    def name(self) -> str:
+        """``v3`` for number 3."""
+        return f"v{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A user's rules, with defaults: every limit here is shown beside each number it judged."""
+
+    alpha: float = 0.05
+    latency_ms: float = 50.0  # one row, median, in this process
+    guardrail: float = 0.10  # a segment's loss may exceed the champion's by this share
+    min_gain: float = 0.0  # smallest drop of the mean loss that is worth a promotion
+    set_by: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One thing to tell a waiting person: the step, how far by expected time, and a line."""
+
+    step: Literal["read", "assess", "study", "release", "done"]
+    line: str
+    share: float = 0.0  # of the budget, in [0, 1]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def as_plain(value: Any) -> Any:
+    """A record as JSON-ready values: dicts, lists, strings, numbers, None for NaN.
+
+    Examples
+    --------
+    >>> as_plain(Interval(0.1, 0.2, 0.3))["mid"]
+    0.2
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return as_plain(value.tolist())
+    if isinstance(value, np.generic):
+        return as_plain(value.item())
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
+    """The inverse of :func:`as_plain` for one record class; unknown fields are left out.
+
+    Examples
+    --------
+    >>> from_plain(Interval, {"low": 0.1, "mid": 0.2, "high": 0.3, "n": 5, "level": 0.95}).mid
+    0.2
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    return cls(**{k: _revive(hints[k], v) for k, v in plain.items() if k in fields})
+
+
+def _revive(hint: Any, value: Any) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        return _revive(next(a for a in args if a is not type(None)), value)
+    if value is None:
+        # NaN is written as null; a float field gets it back
+        return float("nan") if hint is float else None
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_plain(hint, value)
+    if hint is datetime:
+        return datetime.fromisoformat(value)
+    if origin is tuple and value is not None:
+        if len(args) == 2 and args[1] is Ellipsis:
+            return tuple(_revive(args[0], item) for item in value)
+        return tuple(_revive(a, item) for a, item in zip(args, value, strict=True))
+    if hint is float:
+        return float(value)
+    return value

@@ -1,0 +1,231 @@
+"""The model card: what a version is, how good, tested how, and what not to use it for.
+
+After Mitchell et al. (2019), "Model Cards for Model Reporting", FAT*; built from records only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from everfit.records import Assessment, Finding, Source, Study, as_plain
+from everfit.release.manifest import Label
+
+N_SHOWN = 10
+
+
+def card_facts(
+    label: Label,
+    study: Study,
+    assessment: Assessment,
+    source: Source,
+    columns: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """All that the card says, as plain values."""
+    candidate, problem = study.candidate, study.problem
+    return {
+        "model": label.model,
+        "version": label.version,
+        "run": label.run,
+        "created_at": as_plain(label.created_at),
+        "problem": as_plain(problem),
+        "score": as_plain(candidate.score),
+        "selection_score": as_plain(candidate.selection_score),
+        "speaks_of": candidate.speaks_of,
+        "gain_on_floor": as_plain(candidate.gain_on_floor),
+        "gain_on_simple": as_plain(candidate.gain_on_simple),
+        "members": [
+            {
+                "name": m.hypothesis.name,
+                "learner": m.hypothesis.learner,
+                "weight": m.weight,
+                "models": len(m.folders),
+                "refitted": m.refitted,
+            }
+            for m in candidate.members
+        ],
+        "calibrated": bool(candidate.calibration),
+        "data": as_plain(source) | {"license": "unknown", "n_judged": assessment.n_rows},
+        "split": as_plain(study.split),
+        "n_trials": len(study.trials),
+        "acted_upon": [as_plain(f) for f in assessment.findings if _acted(f)],
+        "warnings": [as_plain(f) for f in assessment.findings if not _acted(f) and _warns(f)],
+        "segments": [as_plain(segment) for segment in candidate.segments],
+        "columns": [dict(column) for column in columns],
+        "smallest_gain": as_plain(assessment.smallest_gain),
+        "not_tried": list(study.not_tried),
+    }
+
+
+def card_text(facts: Mapping[str, Any]) -> str:
+    """The card in Markdown and plain words, from :func:`card_facts`."""
+    parts = [
+        [f"# {facts['model']} {facts['version']}"],
+        _purpose(facts),
+        _score(facts),
+        _tested(facts),
+        _data(facts),
+        _findings(facts),
+        _segments(facts),
+        _unseen(facts),
+        _limits(facts),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _purpose(facts: Mapping[str, Any]) -> list[str]:
+    problem = facts["problem"]
+    labels = problem["labels"]
+    if labels:
+        shown = ", ".join(f"`{label}`" for label in labels[:N_SHOWN])
+        more = f" and {len(labels) - N_SHOWN} more" if len(labels) > N_SHOWN else ""
+        what = f"Predicts which of {len(labels)} values `{problem['target']}` has: {shown}{more}."
+    else:
+        what = f"Predicts the number `{problem['target']}`."
+    made = f"Packed {facts['created_at'][:10]} by run {facts['run'] or 'unknown'}."
+    return ["## What it does", "", what, made, "", *_members(facts)]
+
+
+def _members(facts: Mapping[str, Any]) -> list[str]:
+    lines = ["| member | learner | weight | fitted on |", "|---|---|---|---|"]
+    for member in facts["members"]:
+        on = "all rows" if member["refitted"] else f"{member['models']} folds, averaged"
+        lines.append(
+            f"| {member['name']} | {member['learner']} | {member['weight']:.2f} | {on} |"
+        )
+    if facts["calibrated"]:
+        lines += ["", "Its probabilities were calibrated on rows that the fits had not seen."]
+    return lines
+
+
+def _score(facts: Mapping[str, Any]) -> list[str]:
+    score, metric = facts["score"], facts["problem"]["metric"]
+    lines = ["## How good it is", ""]
+    lines.append(f"{metric} {_number(score['mid'])}, 95% range {_span(score)}.")
+    if facts["speaks_of"]:
+        lines.append(f"The score speaks of {facts['speaks_of']}.")
+    lines.append("It is corrected for having chosen the best of all trials.")
+    for name, rival in (("floor", "the floor"), ("simple", "the simple model")):
+        gain = facts[f"gain_on_{name}"]
+        if gain["mid"] is not None:
+            lines.append(
+                f"Mean loss saved against {rival}: {_number(gain['mid'])} ({_span(gain)})."
+            )
+    return lines
+
+
+def _tested(facts: Mapping[str, Any]) -> list[str]:
+    split = facts["split"]
+    how = {
+        "random": "at random",
+        "group": f"by group (`{split['column']}`): no group is on both sides",
+        "time": f"forward in time (`{split['column']}`): judged on later rows only",
+    }[split["kind"]]
+    lines = ["## How it was tested", ""]
+    lines.append(f"Rows were held out {how}, in {split['n_folds']} folds.")
+    if split["why"]:
+        lines.append(f"Why: {split['why']}.")
+    lines.append(f"{facts['n_trials']} hypotheses were tried.")
+    lines += [f"Not tried: {reason}." for reason in facts["not_tried"]]
+    return lines
+
+
+def _data(facts: Mapping[str, Any]) -> list[str]:
+    data = facts["data"]
+    lines = ["## Data", ""]
+    lines.append(f"`{data['uri']}`: {data['n_rows']:,} rows, {data['n_columns']:,} columns.")
+    if data["n_judged"] != data["n_rows"]:
+        lines.append(f"{data['n_judged']:,} rows were left after cleaning.")
+    lines.append(f"sha256 `{data['sha256']}`.")
+    lines.append("Licence of the data: unknown.")
+    time = facts["problem"]["time"]
+    if time:
+        lines.append(f"Time column: `{time}`.")
+    return lines
+
+
+def _findings(facts: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for name, title in (("acted_upon", "acted upon"), ("warnings", "to know about")):
+        found = facts[name]
+        if found:
+            lines += ["", f"## Findings {title}", ""] if lines else [f"## Findings {title}", ""]
+            lines += [f"- {_finding(finding)}" for finding in found]
+    return lines
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    done = finding["done"]
+    return f"{finding['headline']} ({done})" if done not in ("", "nothing") else str(
+        finding["headline"]
+    )
+
+
+def _segments(facts: Mapping[str, Any]) -> list[str]:
+    weak = [s for s in facts["segments"] if (s["gap"]["low"] or 0) > 0]
+    lines = ["## Segments", ""]
+    if not facts["segments"]:
+        return [*lines, "No segments were compared."]
+    if not weak:
+        return [*lines, "No segment is clearly worse than the rest."]
+    for s in weak[:N_SHOWN]:
+        gap = s["gap"]
+        lines.append(
+            f"- `{s['name']}` ({s['n']:,} rows): mean loss {_number(gap['mid'])} higher than the "
+            f"rest ({_span(gap)})"
+        )
+    return lines
+
+
+def _unseen(facts: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "## Input it has not seen",
+        "",
+        "A column that is not given gets the default below. A category that is new counts as",
+        "missing. A number outside the range is answered, with a warning. A value of the wrong",
+        "type counts as missing, with a warning.",
+        "",
+        "| column | kind | training range | when not given |",
+        "|---|---|---|---|",
+    ]
+    for column in facts["columns"]:
+        low, high = column["low"], column["high"]
+        span = f"{_number(low)} to {_number(high)}" if None not in (low, high) else ""
+        default = "missing" if column["default"] is None else column["default"]
+        default = _number(default) if isinstance(default, float) else default
+        cells = (f"`{_cell(column['name'])}`", column["kind"], span, _cell(default))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _limits(facts: Mapping[str, Any]) -> list[str]:
+    lines = ["## Limits", ""]
+    lines.append("It knows only what the rows above could show; other populations may differ.")
+    lines.append("It says what goes together, not what causes what.")
+    gain = facts["smallest_gain"]
+    if gain is not None:
+        lines.append(
+            f"These rows can show a drop of the mean loss of {_number(gain)} or more; smaller"
+            " differences between models are noise."
+        )
+    return lines
+
+
+def _acted(finding: Finding) -> bool:
+    return bool(finding.acts) or finding.done not in ("", "nothing")
+
+
+def _warns(finding: Finding) -> bool:
+    return finding.severity in ("warn", "fail")
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
+def _span(interval: Mapping[str, Any]) -> str:
+    return f"{_number(interval['low'])} to {_number(interval['high'])}"
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

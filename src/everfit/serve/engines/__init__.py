@@ -1,0 +1,1 @@
+"""Native models, each over one feature vector in a buffer or a matrix of many."""

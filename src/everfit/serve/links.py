@@ -1,0 +1,79 @@
+"""From raw scores to answers, and the calibration of probabilities; for one row and for many.
+
+Both forms use numpy's exp and log, so that they agree to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from everfit.records import Array
+
+RowLink = Callable[[Sequence[float]], Sequence[float]]
+TableLink = Callable[[Array], Array]
+
+
+def row_link(link: Mapping[str, Any], bounds: Sequence[float] | None = None) -> RowLink:
+    """The link for one row: raw scores in, probabilities or one value out.
+
+    Examples
+    --------
+    >>> row_link({"kind": "sigmoid"})([0.0])
+    (0.5, 0.5)
+    """
+    if link["kind"] == "sigmoid":
+        return _sigmoid
+    many = table_link(link, bounds)
+    if link["kind"] == "softmax":
+        return lambda raw: many(np.array([raw]))[0].tolist()
+    scale, shift = float(link.get("scale", 1.0)), float(link.get("shift", 0.0))
+    if link.get("inverse", "none") == "none" and bounds is None:
+        if scale == 1.0 and shift == 0.0:
+            return lambda raw: raw
+        return lambda raw: [x * scale + shift for x in raw]
+    return lambda raw: many(np.array([raw]))[0].tolist()
+
+
+def _sigmoid(raw: Sequence[float], exp: Any = np.exp) -> Sequence[float]:
+    x = raw[0]
+    p = 1.0 / (1.0 + float(exp(-min(max(x, -700.0), 700.0))))
+    return 1.0 - p, p
+
+
+def table_link(link: Mapping[str, Any], bounds: Sequence[float] | None = None) -> TableLink:
+    """The link for many rows: raw (n, k) in, answers (n, n_outputs) out."""
+    kind = link["kind"]
+    scale, shift = float(link.get("scale", 1.0)), float(link.get("shift", 0.0))
+
+    def sigmoid(raw: Array) -> Array:
+        p = 1.0 / (1.0 + np.exp(-np.clip(raw.reshape(-1), -700.0, 700.0)))
+        return np.column_stack([1.0 - p, p])
+
+    def softmax(raw: Array) -> Array:
+        grown = np.exp(raw - raw.max(axis=1, keepdims=True))
+        return np.asarray(grown / grown.sum(axis=1, keepdims=True))
+
+    def identity(raw: Array) -> Array:
+        values = raw * scale + shift
+        if link.get("inverse") == "expm1":
+            values = np.expm1(np.minimum(values, 700.0))
+        return values if bounds is None else np.clip(values, bounds[0], bounds[1])
+
+    return {"sigmoid": sigmoid, "softmax": softmax, "identity": identity}[kind]
+
+
+def calibrated(values: Array, calibration: Mapping[str, float]) -> Array:
+    """Probabilities (n, k) with q proportional to ``exp(log(max(p, 1e-15)) / temperature + bias)``.
+
+    ``bias_0``, ``bias_1``, ... are the biases of the classes, 0 where not given.
+    """
+    if not calibration:
+        return values
+    grown = np.log(np.maximum(values, 1e-15)) / float(calibration.get("temperature", 1.0))
+    if any(name.startswith("bias_") for name in calibration):
+        grown = grown + np.array([calibration.get(f"bias_{i}", 0.0) for i in range(grown.shape[1])])
+    grown = np.exp(grown - grown.max(axis=1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=1, keepdims=True))

@@ -1,0 +1,269 @@
+"""One row as a dict, checked against the schema: base values in a fixed order, and warnings.
+
+The fast path costs a few microseconds: whole groups of columns go through C at once (itemgetter,
+array, map). A row that does not fit it exactly - something missing, out of range, of another type
+- takes the slow path, column by column, which gives the same values and says what was odd.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from math import isfinite
+from operator import ge, itemgetter, le
+from typing import Any
+
+from everfit.records import Column
+
+NAN = float("nan")
+LARGEST = 1.7976931348623157e308
+EPOCH = datetime(1970, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
+TRUE_WORDS = ("true", "yes", "y", "t", "1")
+FALSE_WORDS = ("false", "no", "n", "f", "0")
+_ORDER = {"number": 0, "boolean": 1, "category": 2, "ordered": 2, "date": 3, "text": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A column of a packed version: its training range and what stands in when it is absent."""
+
+    column: Column
+    low: float | None = None
+    high: float | None = None
+    default: Any = None
+
+
+def getter(items: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """An itemgetter that gives a tuple for any number of items, one and none too.
+
+    Examples
+    --------
+    >>> getter(["a"])({"a": 1}), getter([])({"a": 1})
+    ((1,), ())
+    """
+    if len(items) > 1:
+        return itemgetter(*items)
+    if items:
+        return lambda values: (values[items[0]],)
+    return lambda values: ()
+
+
+class RowReader:
+    """Turns dicts into base values: floats, then categories, dates and texts.
+
+    Parameters
+    ----------
+    asked : the columns that some feature plan reads
+    known : for category and ordered columns the levels that are known
+
+    ``positions`` says where each column stands in what is returned: numbers and booleans (0 or 1) as
+    floats with NaN for missing, categories and texts as str or None, dates as naive UTC datetimes
+    or None.
+    """
+
+    def __init__(
+        self, asked: Sequence[Asked], known: Mapping[str, frozenset[str]]
+    ) -> None:
+        ordered = sorted(asked, key=lambda item: _ORDER[item.column.kind])
+        self._asked = ordered
+        self.known = dict(known)
+        names = [item.column.name for item in ordered]
+        self.positions = {name: i for i, name in enumerate(names)}
+        self._names = names
+        self._get = getter(names)
+        kinds = [item.column.kind for item in ordered]
+        self._n = kinds.count("number")
+        numbers = ordered[: self._n]
+        self._lows = tuple(-LARGEST if c.low is None else float(c.low) for c in numbers)
+        self._highs = tuple(LARGEST if c.high is None else float(c.high) for c in numbers)
+        self._marks = {
+            i: marks for i, c in enumerate(numbers) if (marks := _number_marks(c.column))
+        }
+        self._words: list[tuple[int, Mapping[Any, float]]] = []
+        self._levels: list[tuple[int, frozenset[str]]] = []
+        self._dates: list[int] = []
+        self._texts: list[int] = []
+        for i, item in enumerate(ordered):
+            if item.column.kind == "boolean":
+                self._words.append((i, _boolean_words(item.column)))
+            elif item.column.kind in ("category", "ordered"):
+                self._levels.append((i, known.get(item.column.name, frozenset())))
+            elif item.column.kind == "date":
+                self._dates.append(i)
+            elif item.column.kind == "text":
+                self._texts.append(i)
+        self._boolean = dict(self._words)
+        self._level = dict(self._levels)
+
+    def __call__(self, values: Mapping[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
+        """Base values of one row in the order of ``positions``, and what was odd about it."""
+        try:
+            got = self._get(values)
+            numbers = array("d", got[: self._n])
+            if not (all(map(le, self._lows, numbers)) and all(map(ge, self._highs, numbers))):
+                return self._slow(values)
+            row: list[Any] = numbers.tolist()
+            row += got[self._n :]
+            for i, words in self._words:
+                row[i] = words[row[i]]
+            for i, levels in self._levels:
+                if row[i] not in levels or row[i].__class__ is not str:
+                    return self._slow(values)
+        except (KeyError, TypeError):
+            return self._slow(values)
+        for i in self._dates:
+            if row[i].__class__ is not datetime or row[i].tzinfo is not None:
+                return self._slow(values)
+        for i in self._texts:
+            if row[i].__class__ is not str:
+                return self._slow(values)
+        if self._marks and any(row[i] in marks for i, marks in self._marks.items()):
+            return self._slow(values)
+        return row, ()
+
+    def _slow(self, values: Mapping[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
+        row: list[Any] = []
+        odd: list[str] = []
+        for i, (name, item) in enumerate(zip(self._names, self._asked, strict=True)):
+            if name in values:
+                value = values[name]
+            else:
+                value = item.default
+                instead = "it counts as missing" if value is None else f"{value!r} is used"
+                odd.append(f"{name}: not given, {instead}")
+            if i < self._n:
+                row.append(self._number(i, item, value, odd))
+            elif item.column.kind == "boolean":
+                row.append(self._boolean_value(i, name, value, odd))
+            elif item.column.kind == "date":
+                row.append(_date(name, value, odd))
+            elif item.column.kind == "text":
+                row.append(None if value is None else str(value))
+            else:
+                row.append(self._category(i, item.column, value, odd))
+        return row, tuple(odd)
+
+    def _number(self, i: int, item: Asked, value: Any, odd: list[str]) -> float:
+        if value is None:
+            return NAN
+        name = item.column.name
+        if isinstance(value, str):
+            if not value.strip() or value.strip() in item.column.missing_marks:
+                return NAN
+            odd.append(f"{name}: the text {value[:40]!r} was given for a number")
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            if not isinstance(value, str):
+                odd.append(f"{name}: {_kind_of(value)} was given for a number")
+            odd.append(f"{name}: counts as missing")
+            return NAN
+        if number != number or number in self._marks.get(i, ()):
+            return NAN
+        if not isfinite(number):
+            odd.append(f"{name}: an infinite number counts as missing")
+            return NAN
+        if not self._lows[i] <= number <= self._highs[i]:
+            seen = f"{self._lows[i]:.6g} to {self._highs[i]:.6g}"
+            odd.append(f"{name}: {number:.6g} is outside the training range {seen}")
+        return number
+
+    def _boolean_value(self, i: int, name: str, value: Any, odd: list[str]) -> float:
+        words = self._boolean[i]
+        try:
+            if value in words:
+                return words[value]
+            text = str(value).strip().lower()
+        except TypeError:
+            text = ""
+        if text in words:
+            return words[text]
+        if text in ("", "nan") or value != value:
+            return NAN
+        odd.append(f"{name}: {str(value)[:40]!r} is neither true nor false, it counts as missing")
+        return NAN
+
+    def _category(self, i: int, column: Column, value: Any, odd: list[str]) -> str | None:
+        levels = self._level[i]
+        if value is None or value != value:
+            return None
+        if isinstance(value, (list, dict, tuple, set, bytes)):
+            odd.append(f"{column.name}: {_kind_of(value)} was given for a category, it is missing")
+            return None
+        tries = _spellings(value)
+        for text in tries:
+            if text in levels:
+                return text
+        if not tries[-1] or tries[-1] in column.missing_marks:
+            return None
+        odd.append(f"{column.name}: category {tries[0][:40]!r} is rare or new, it counts as other")
+        return tries[0]
+
+
+def _kind_of(value: Any) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _number_marks(column: Column) -> frozenset[float]:
+    marks = set()
+    for mark in column.missing_marks:
+        try:
+            marks.add(float(mark))
+        except ValueError:
+            continue
+    return frozenset(marks)
+
+
+def _boolean_words(column: Column) -> Mapping[Any, float]:
+    words: dict[Any, float] = dict.fromkeys(FALSE_WORDS, 0.0)
+    words |= dict.fromkeys(TRUE_WORDS, 1.0)
+    for word, value in zip(column.levels, (0.0, 1.0), strict=False):
+        words[word] = words[word.lower()] = value
+    # 0 and 0.0 are the same key as False
+    return words | {False: 0.0, True: 1.0, None: NAN}
+
+
+def _spellings(value: Any) -> tuple[str, ...]:
+    """How the value may be written in the training data, the likeliest first, stripped last."""
+    if isinstance(value, bool):
+        return str(value).lower(), str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value)), str(value)
+    text = str(value)
+    return text, text.strip()
+
+
+def _date(name: str, value: Any, odd: list[str]) -> datetime | None:
+    if value is None or value != value:
+        return None
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            odd.append(f"{name}: {value[:40]!r} is no ISO date, it counts as missing")
+            return None
+    if hasattr(value, "item"):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime):
+        return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    odd.append(f"{name}: {_kind_of(value)} was given for a date, it counts as missing")
+    return None
+
+
+def seconds_of(moment: datetime) -> float:
+    """Seconds since 1970 of a naive UTC datetime, as a table of dates has them.
+
+    Examples
+    --------
+    >>> seconds_of(datetime(1970, 1, 2))
+    86400.0
+    """
+    return ((moment - EPOCH) // MICROSECOND) / 1e6

@@ -1,0 +1,220 @@
+"""The study: floors, a very simple model, a portfolio in a race, a search, a candidate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from everfit.data.split import cuts, row_hashes
+from everfit.data.table import Table
+from everfit.deadline import Deadline
+from everfit.errors import BudgetSpent
+from everfit.executors import Executor
+from everfit.records import (
+    Answers,
+    Assessment,
+    Candidate,
+    Cut,
+    Hypothesis,
+    Problem,
+    Study,
+    as_plain,
+)
+from everfit.study.finish import (
+    candidate_name,
+    gain_over,
+    judge,
+    propose,
+    refit,
+    refit_seconds,
+    score_honestly,
+    speaks_of,
+    trials,
+)
+from everfit.study.blend import blended
+from everfit.study.pace import Pace, pace_of
+from everfit.study.portfolio import portfolio
+from everfit.study.race import Course, Keep, Race, Recall
+from everfit.study.search import Search
+from everfit.study.segments import segments
+from everfit.study.workspace import lay_out
+from everfit.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a study needs besides its records: where fits run, where their files go, who listens."""
+
+    executor: Executor
+    threads: int
+    workspace: Path
+    fits: Path
+    recall: Recall
+    keep: Keep
+    tell: Callable[[str, Mapping[str, Any]], None]
+
+
+def study(
+    table: Table,
+    problem: Problem,
+    assessment: Assessment,
+    *,
+    task: Task,
+    deadline: Deadline,
+    setting: Setting,
+    seed: int,
+    own: Sequence[Hypothesis] = (),
+) -> Study:
+    """Test hypotheses about models on common folds; propose the best, with an honest score.
+
+    ``own`` are hypotheses of the user. The study ends early when more trials are not worth their
+    time, and otherwise leaves enough of ``deadline`` for the release. Ctrl-C ends the trials and
+    keeps the best so far.
+
+    Raises
+    ------
+    BudgetSpent : not one hypothesis could be fitted
+    """
+    features = task.asks(table, Cut("all", np.array([], int), np.arange(table.n_rows)))
+    truth = task.truth(table, problem)
+    pace = pace_of(table.n_rows, len(features.columns), problem.n_outputs, deadline)
+    policy = replace(assessment.split, n_folds=pace.n_folds)
+    held = cuts(table, policy, _whole(truth.ids, truth.values, table.n_rows), seed=seed)
+    lay_out(setting.workspace, features, truth, held)
+    course = Course(
+        problem=problem,
+        task=task,
+        truth=truth,
+        cuts=held,
+        n_rows=table.n_rows,
+        workspace=setting.workspace,
+        fits=setting.fits,
+        executor=setting.executor,
+        threads=setting.threads,
+        seed=seed,
+        data_key=_data_key(table, problem, held),
+        recall=setting.recall,
+        keep=setting.keep,
+        tell=setting.tell,
+    )
+    race = Race(course, deadline)
+    stopped, not_tried = _trials(race, task, features, own, pace)
+    if not race.standing()[0]:
+        failed = "; ".join(e.reason for e in race.entries if e.reason)[:300]
+        raise BudgetSpent(
+            "not one model could be fitted",
+            got=failed or f"{deadline.spent():.1f} of {deadline.budget_s:.0f} s used",
+            expected="time for at least one fit",
+            do="give a larger --budget",
+        )
+    setting.tell("judging", {"stage": "judge"})
+    candidate, record, notes = _conclude(race, features, pace)
+    return Study(
+        problem=problem,
+        trials=record,
+        candidate=candidate,
+        split=policy,
+        stopped=stopped,
+        not_tried=(*not_tried, *notes),
+        seconds=deadline.spent(),
+    )
+
+
+def _trials(
+    race: Race, task: Task, features: Table, own: Sequence[Hypothesis], pace: Pace
+) -> tuple[str, list[str]]:
+    """Run all stages of trials; why they stopped, and what was not tried."""
+    categories = sum(c.kind not in ("number", "date", "boolean") for c in features.columns)
+    form, n_outputs = race.course.problem.form, race.course.problem.n_outputs
+    listed = portfolio(race.course.n_rows, len(features.columns), categories, form, n_outputs)
+    floors = [
+        Hypothesis(name, name, {}, "the floor: whatever is released must beat it", "floor")
+        for name in task.floors()
+    ]
+    first = [h for h in listed if h.stage == "simple"][:1]
+    rest = [h for h in listed if h not in first]
+
+    def left() -> float:
+        return race.deadline.left() - _reserve(race, pace)
+
+    try:
+        race.enter([*floors, *first])
+        race.run(lambda: max(left(), pace.least_s - race.deadline.spent()))
+        race.enter([*own, *rest])
+        race.run(left)
+        if any(e.status == "running" and not e.n_folds for e in race.entries):
+            not_begun = [e.hypothesis.name for e in race.entries if not e.folds and not e.reason]
+            return "the time for trials ended", [f"not begun: {name}" for name in not_begun]
+        if left() < pace.search_s:
+            return "the time for trials ended", ["no search: too little time was left for it"]
+        why, made = Search(race).run(left)
+        return f"after {made} trials of the search: {why}", []
+    except KeyboardInterrupt:
+        race.stop()
+        return "stopped by a person; the best so far is kept", ["stopped before all was tried"]
+
+
+def _reserve(race: Race, pace: Pace) -> float:
+    """Seconds to keep back for the score, the refit and the release."""
+    judged, _ = race.standing()
+    needed = refit_seconds(race, judged[:3])
+    worth_it = needed <= pace.refit_share * race.deadline.budget_s
+    return pace.score_s + pace.release_s + (needed if worth_it else 0.0)
+
+
+def _conclude(
+    race: Race, features: Table, pace: Pace
+) -> tuple[Candidate, tuple[Any, ...], tuple[str, ...]]:
+    course = race.course
+    judged = judge(race)
+    blend, simpler = propose(race, judged)
+    answers = Answers(judged.truth.ids, blended(judged.values, blend))
+    calibration = course.task.calibrate(answers, judged.truth)
+    values = course.task.adjust(answers.values, calibration)
+    losses = course.task.losses(Answers(answers.ids, values), judged.truth, course.problem.metric)
+    score, optimism = score_honestly(
+        race, judged, blend, calibration, seconds=pace.score_s
+    )
+    left = race.deadline.left() - pace.release_s
+    members, notes = refit(race, judged, blend, seconds=left)
+    mid = float(np.average(losses.values, weights=losses.weight))
+    half = 1.96 * judged.widening * float(losses.values.std(ddof=1)) / len(losses.values) ** 0.5
+    shown = course.task.shown(
+        course.problem.metric, values, judged.truth.values, judged.truth.weight
+    )
+    candidate = Candidate(
+        name=candidate_name([member.hypothesis for member in members]),
+        members=members,
+        calibration=calibration,
+        score=score,
+        loss=replace(score, low=mid - half, mid=mid, high=mid + half),
+        selection_score=shown,
+        gain_on_floor=gain_over(race, judged, losses.values, "floor"),
+        gain_on_simple=gain_over(race, judged, losses.values, "simple"),
+        speaks_of=speaks_of(race, judged, members),
+        segments=segments(features, losses),
+    )
+    note = f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen"
+    return candidate, trials(race, judged), (*filter(None, [simpler]), *notes, note)
+
+
+def _whole(ids: Any, values: Any, n_rows: int) -> Any:
+    target = np.full(n_rows, np.nan)
+    target[ids] = values
+    return target
+
+
+def _data_key(table: Table, problem: Problem, held: Sequence[Cut]) -> str:
+    digest = hashlib.sha256()
+    digest.update(np.ascontiguousarray(row_hashes(table)).tobytes())
+    digest.update(json.dumps(as_plain(problem), sort_keys=True).encode())
+    digest.update(json.dumps(as_plain(table.columns), sort_keys=True).encode())
+    for cut in held:
+        digest.update(np.ascontiguousarray(cut.asked).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,80 @@
+"""One fit: learn from the history of one cut, answer its asks, and keep both as files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from everfit.learners import make
+from everfit.learners.contract import FitBudget, History
+from everfit.records import Form, as_plain
+from everfit.study.workspace import known, pick_up
+
+ALL_ROWS = -1  # the cut that holds nothing back
+
+
+def fit_fold(
+    *,
+    workspace: str,
+    folder: str,
+    learner: str,
+    settings: Mapping[str, Any],
+    cut: int,
+    form: Form,
+    n_outputs: int,
+    seed: int,
+    seconds: float,
+    threads: int,
+    rounds: int | None,
+) -> dict[str, Any]:
+    """Fit one hypothesis on one cut; ``cut`` -1 fits all rows and asks nothing.
+
+    ``folder`` appears only when everything in it is complete: ``answers.npz`` (ids, values),
+    ``fit.json`` (seconds, facts, the part of the scoring plan) and the learner's native files.
+    """
+    until = time.monotonic() + seconds
+    material = pick_up(Path(workspace))
+    everything = np.arange(material.features.n_rows)
+    chosen = material.cuts[cut].history if cut != ALL_ROWS else everything
+    history_rows, target, weight = known(material.truth, chosen)
+    history = History(
+        material.features.take(history_rows), target, form, n_outputs, seed, weight
+    )
+    budget = FitBudget(seconds, threads, rounds, lambda: until - time.monotonic())
+
+    began = time.monotonic()
+    fitted = make(learner, settings).fit(history, budget)
+    fit_s = time.monotonic() - began
+
+    temporary = Path(f"{folder}.part-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    predict_us = 0.0
+    if cut != ALL_ROWS:
+        asked = material.cuts[cut].asked
+        began = time.monotonic()
+        values = fitted.answer(material.features.take(asked))
+        predict_us = 1e6 * (time.monotonic() - began) / max(1, len(asked))
+        np.savez(temporary / "answers.npz", ids=asked, values=values)
+    part = fitted.save(temporary)
+    record = {
+        "fit_s": fit_s,
+        "predict_us": predict_us,
+        "facts": as_plain(dict(fitted.facts_)),
+        "part": as_plain(part),
+    }
+    (temporary / "fit.json").write_text(json.dumps(record))
+    _move(temporary, Path(folder))
+    return record
+
+
+def _move(temporary: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)

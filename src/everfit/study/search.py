@@ -1,0 +1,167 @@
+"""Genetic search over configuration genes, while it is expected to be worth its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from everfit.records import Hypothesis
+from everfit.study.entry import Entry
+from everfit.study.finish import choose_blend, judge
+from everfit.study.portfolio import Gene, genes
+from everfit.study.race import Race
+from everfit.study.worth import standard_error, worth
+
+POPULATION = 8  # a generation must fit into a minute
+PARENTS = 3  # the best so many learners pass on their genes
+LEAST_SHARE = 0.5  # of a typical trial: with less time left a search cannot finish one
+
+
+@dataclass(slots=True)
+class Search:
+    """NSGA-II (Deb et al. 2002) over loss and latency, seeded with the survivors of the portfolio.
+
+    Each of the best learners has a population of its own, because their genes differ; they take
+    turns, the one with the lower loss first.
+    """
+
+    race: Race
+    studies: dict[str, Any] = field(default_factory=dict)
+    asked: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+
+    def run(self, left: Callable[[], float]) -> tuple[str, int]:
+        """Search until it is not worth it; why it stopped, and how many trials it made."""
+        parents = self._parents()
+        if not parents:
+            return "no learner of the race has genes to search", 0
+        made = 0
+        self.losses.append(self._blend_loss())
+        while True:
+            judged = judge(self.race)
+            error = standard_error(judged.entries[0].losses(judged.n_folds), judged.widening)
+            verdict = worth(self.losses, error)
+            if not verdict.go_on:
+                return verdict.why, made
+            typical = self._typical_seconds()
+            if left() < LEAST_SHARE * typical:
+                return f"{max(left(), 0):.0f} s are left, a trial takes about {typical:.0f} s", made
+            batch = [self._ask(parents[(made + i) % len(parents)]) for i in range(self._slots)]
+            entries = self.race.enter([hypothesis for hypothesis, _, _ in batch])
+            for entry, (_, learner, trial) in zip(entries, batch, strict=True):
+                self.asked[entry.number] = (learner, trial)
+            self.race.run(left)
+            self._tell(entries)
+            made += sum(entry.n_folds > 0 for entry in entries)
+            if not any(entry.n_folds for entry in entries):
+                return "the time for trials ended", made
+
+    @property
+    def _slots(self) -> int:
+        return self.race.course.executor.slots
+
+    def _parents(self) -> list[Entry]:
+        judged, _ = self.race.standing()
+        found: dict[str, Entry] = {}
+        for entry in judged:
+            learner = entry.hypothesis.learner
+            if learner not in found and genes(learner):
+                found[learner] = entry
+        return list(found.values())[:PARENTS]
+
+    def _typical_seconds(self) -> float:
+        slowest = max(
+            (sum(f.fit_s for f in e.folds.values()) for e in self._parents()), default=1.0
+        )
+        return float(slowest)
+
+    def _ask(self, parent: Entry) -> tuple[Hypothesis, str, Any]:
+        learner = parent.hypothesis.learner
+        ranges = genes(learner)
+        study = self.studies.get(learner) or self._found(learner, parent, ranges)
+        trial = study.ask()
+        chosen = {name: _suggest(trial, name, gene) for name, gene in ranges.items()}
+        settings = dict(parent.hypothesis.settings) | chosen
+        number = len(study.trials)
+        why = (
+            f"child {number} of {parent.hypothesis.name}: "
+            + ", ".join(f"{k} {_short(v)}" for k, v in list(chosen.items())[:4])
+            + "; the search keeps what lowers the loss or the latency"
+        )
+        name = f"{parent.hypothesis.name.split(' #')[0]} #{number}"
+        return Hypothesis(name, learner, settings, why, "search"), learner, trial
+
+    def _found(self, learner: str, parent: Entry, ranges: dict[str, Gene]) -> Any:
+        import optuna  # half a second to import, and many runs never search
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = optuna.samplers.NSGAIISampler(
+            population_size=POPULATION, seed=self.race.course.seed
+        )
+        study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+        judged, n_folds = self.race.standing()
+        for entry in judged:
+            if entry.hypothesis.learner == learner:
+                study.add_trial(_seeded(optuna, entry, n_folds, ranges))
+        self.studies[learner] = study
+        return study
+
+    def _tell(self, entries: list[Entry]) -> None:
+        import optuna
+
+        for entry in entries:
+            learner, trial = self.asked.pop(entry.number)
+            if entry.n_folds == 0 or entry.status == "dropped":
+                state = optuna.trial.TrialState.FAIL
+                self.studies[learner].tell(trial, state=state)
+            else:
+                fold = entry.folds[0]
+                self.studies[learner].tell(
+                    trial, [float(entry.losses(entry.n_folds).mean()), fold.predict_us]
+                )
+            self.losses.append(min(self.losses[-1], self._blend_loss()))
+
+    def _blend_loss(self) -> float:
+        judged = judge(self.race)
+        return choose_blend(self.race, judged).loss
+
+
+def _seeded(optuna: Any, entry: Entry, n_folds: int, ranges: dict[str, Gene]) -> Any:
+    settings = entry.hypothesis.settings
+    params, distributions = {}, {}
+    for name, gene in ranges.items():
+        distributions[name] = _distribution(optuna, gene)
+        if name in settings and _inside(settings[name], gene):
+            params[name] = settings[name]
+        else:
+            params[name] = gene.choices[0] if gene.choices else gene.typical
+    values = [float(entry.losses(min(n_folds, entry.n_folds)).mean()), entry.folds[0].predict_us]
+    return optuna.trial.create_trial(params=params, distributions=distributions, values=values)
+
+
+def _inside(value: Any, gene: Gene) -> bool:
+    if gene.choices:
+        return value in gene.choices
+    return isinstance(value, (int, float)) and gene.low <= value <= gene.high
+
+
+def _distribution(optuna: Any, gene: Gene) -> Any:
+    kinds = optuna.distributions
+    if gene.choices:
+        return kinds.CategoricalDistribution(gene.choices)
+    if gene.whole:
+        return kinds.IntDistribution(int(gene.low), int(gene.high), log=gene.log)
+    return kinds.FloatDistribution(gene.low, gene.high, log=gene.log)
+
+
+def _suggest(trial: Any, name: str, gene: Gene) -> Any:
+    if gene.choices:
+        return trial.suggest_categorical(name, gene.choices)
+    if gene.whole:
+        return trial.suggest_int(name, int(gene.low), int(gene.high), log=gene.log)
+    return trial.suggest_float(name, gene.low, gene.high, log=gene.log)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

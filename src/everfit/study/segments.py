@@ -1,0 +1,23 @@
+"""Which groups of rows a candidate serves worse than the rest."""
+
+from __future__ import annotations
+
+from everfit.data.groups import groups
+from everfit.data.table import Table
+from everfit.evidence.segments import weak_segments
+from everfit.records import Losses, Segment
+
+MIN_SHARE, MIN_ROWS = 0.01, 30
+MAX_SHOWN = 5
+
+
+def segments(features: Table, losses: Losses) -> tuple[Segment, ...]:
+    """Segments whose mean loss is above that of the rest beyond chance, worst first.
+
+    They are found on one half of the rows and tested on the other, with a correction for how
+    many were tested.
+    """
+    least = max(MIN_ROWS, int(MIN_SHARE * len(losses.ids)))
+    masks = groups(features.take(losses.ids), least=least)
+    found = weak_segments(losses.values, masks, seed=0)
+    return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found[:MAX_SHOWN])

@@ -1,0 +1,61 @@
+"""The folder through which a study hands its data to the processes that fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from everfit.data.table import Table
+from everfit.records import Array, Column, Cut, Source, Truth, as_plain, from_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a fit needs: features of all rows, the truth for them, and the cuts."""
+
+    features: Table
+    truth: Truth
+    cuts: tuple[Cut, ...]
+
+
+def lay_out(folder: Path, features: Table, truth: Truth, cuts: Sequence[Cut]) -> None:
+    """Write the material into ``folder``, so that other processes can map it into memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    features.frame.write_ipc(folder / "features.arrow", compression="uncompressed")
+    described = {"columns": as_plain(features.columns), "source": as_plain(features.source)}
+    (folder / "columns.json").write_text(json.dumps(described))
+    arrays = {"ids": truth.ids, "values": truth.values}
+    if truth.weight is not None:
+        arrays["weight"] = truth.weight
+    for number, cut in enumerate(cuts):
+        arrays[f"history_{number}"], arrays[f"asked_{number}"] = cut.history, cut.asked
+    np.savez(folder / "truth.npz", **arrays)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)  # a worker serves one study; reading again for each fit would cost more
+def pick_up(folder: Path) -> Material:
+    """The inverse of :func:`lay_out`."""
+    described = json.loads((folder / "columns.json").read_text())
+    columns = tuple(from_plain(Column, column) for column in described["columns"])
+    source = from_plain(Source, described["source"])
+    frame = pl.read_ipc(folder / "features.arrow")
+    with np.load(folder / "truth.npz") as arrays:
+        weight = arrays["weight"] if "weight" in arrays else None
+        truth = Truth(arrays["ids"], arrays["values"], weight)
+        n_cuts = sum(name.startswith("asked_") for name in arrays)
+        cuts = tuple(
+            Cut(f"fold {i}", arrays[f"history_{i}"], arrays[f"asked_{i}"]) for i in range(n_cuts)
+        )
+    return Material(Table(frame, columns, source), truth, cuts)
+
+
+def known(truth: Truth, rows: Array) -> tuple[Array, Array, Array | None]:
+    """The rows of ``rows`` whose truth is known, their values and weights."""
+    ids, _, at = np.intersect1d(rows, truth.ids, return_indices=True)
+    return ids, truth.values[at], None if truth.weight is None else truth.weight[at]

@@ -1,0 +1,48 @@
+"""Builds the house from one settings file: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from everfit.executors import Executor, InlineExecutor, LocalExecutor
+from everfit.house import House
+from everfit.settings import Settings
+from everfit.store import Store, open_store
+
+DEFAULT_PLACE = ".everfit"
+WARM = ("everfit.study.warm",)
+
+
+def house(store: str | Path | None = None, settings: Settings | None = None) -> House:
+    """The house over a store: ``store``, else settings, else ``EVERFIT_STORE``, else ``./.everfit``.
+
+    Nothing is opened or written yet.
+    """
+    told = settings.store if settings is not None else None
+    place = str(store or told or os.environ.get("EVERFIT_STORE") or DEFAULT_PLACE)
+    slots = slots_here()
+    return House(
+        place=place,
+        opener=lambda create: _store(place, create=create),
+        make_executor=lambda: _executor(slots),
+        threads=1,
+    )
+
+
+def slots_here() -> int:
+    """How many fits run side by side: one a core that this process may use."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on macOS
+        return max(1, os.cpu_count() or 1)
+
+
+def _store(place: str, *, create: bool) -> Store:
+    return open_store(place, create=create)
+
+
+def _executor(slots: int) -> Executor:
+    if os.environ.get("EVERFIT_EXECUTOR") == "inline":
+        return InlineExecutor()
+    return LocalExecutor(slots, threads=1, warm=WARM)

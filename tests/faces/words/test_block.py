@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from everfit.evidence.interval import Interval
+from everfit.faces.words.block import final_block
+from everfit.faces.words.grid import wide
+from everfit.records import Hypothesis, Trial
+from tests.faces.build import assessment, decision, result, study, trial, version
+
+GOLDEN = """\
+Done in 52 s (budget 1 min). Store: ./.everfit
+
+  rank  trial         AUC  95% range      fit   predict/row
+     1  blend of 2  0.849  0.838 - 0.860  1:22  42 us        <- v1
+     2  LightGBM    0.847  0.836 - 0.858  0:41  21 us
+     3  CatBoost    0.845  0.834 - 0.856  0:41  21 us
+     -  prior       0.500  0.489 - 0.511  0:41  21 us        to beat
+        1 more: everfit leaderboard churn
+
+Verdict  Promoted v1: it beats the floor beyond noise.
+Watch    Segment plan_type=trial is weaker: mean loss higher by 0.060 (0.040 -
+         0.080), 3,120 rows.
+         `last_call_result` is known only after the target.
+Stopped  the expected gain was no longer worth the time
+Next     everfit predict churn NEW.csv         use it
+         everfit why churn                     why this model"""
+
+
+def test_the_final_block_reads_top_down() -> None:
+    assert final_block(result(), budget_s=60.0) == GOLDEN
+
+
+def test_a_version_that_was_not_promoted_says_what_failed_and_what_would_change_it() -> None:
+    because = replace(decision().because[0], passed=False)
+    kept = decision(
+        kind="kept", headline="Kept v1; did not promote v2", because=(because,),
+        would_change="a gain of 0.005 would promote it",
+    )  # fmt: skip
+
+    text = final_block(result(decision=kept, version=version(2, state="challenger")))
+
+    assert "Not passed: gain on the floor. a gain of 0.005 would promote it." in " ".join(
+        text.split()
+    )
+    assert "<- v2" in text
+    assert "everfit compare churn v1 v2" in text
+
+
+def test_a_refused_first_version_offers_no_prediction() -> None:
+    refused = decision(kind="refused", headline="Refused v1")
+
+    text = final_block(result(decision=refused, champion=None))
+
+    assert "everfit predict" not in text
+    assert "everfit why churn" in text
+
+
+def test_a_second_champion_can_be_undone() -> None:
+    text = final_block(result(version=version(2), champion=version(2)))
+
+    assert "everfit rollback churn" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "年齢" * 60, "a\nb\tc\x1b[31m", "µ" * 100, "'; drop table --" * 9]
+)
+def test_no_line_is_wider_than_80_columns_or_holds_a_control_character(name: str) -> None:
+    odd = trial(1, name, 0.847)
+    found = study(trials=(odd, trial(2, "CatBoost", 0.845)))
+    findings = tuple(replace(f, headline=f"{name} {f.headline}") for f in assessment().findings)
+
+    text = final_block(result(study=found, assessment=assessment(findings=findings)))
+
+    lines = text.splitlines()
+    table = lines[2 : lines.index("", 2)]
+    assert max(wide(line) for line in table) <= 80
+    assert all(c.isprintable() for line in lines for c in line)
+
+
+def test_scores_of_large_numbers_get_separators_and_no_useless_decimals() -> None:
+    score = Interval(51_200.0, 52_345.6, 53_900.0, n=1460)
+    found = study(candidate=replace(study().candidate, score=score), trials=())
+
+    text = final_block(result(study=found))
+
+    assert "52,346  51,200 - 53,900" in text
+
+
+def test_trials_without_a_score_do_not_break_the_block() -> None:
+    bare = Trial(1, Hypothesis("odd", "odd"), "done")
+
+    assert "Verdict" in final_block(result(study=study(trials=(bare,))))

@@ -1,0 +1,156 @@
+"""A version folder holds all that it takes to answer, and says what it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from everfit.errors import ArtefactRefused
+from everfit.records import Profile, SplitPolicy
+from everfit.release import Label, fitted_members, verify
+from everfit.release.card import card_facts, card_text
+from everfit.release.pack import pack
+from everfit.release.plan import plan_columns
+from tests.release.build import (
+    ASSESSMENT,
+    AT,
+    COLUMNS,
+    FINDINGS,
+    KEY,
+    PROFILE,
+    SOURCE,
+    candidate,
+    packed,
+    study,
+)
+
+
+def test_a_packed_version_is_verified_by_its_own_manifest(tmp_path: Path) -> None:
+    folder, manifest = packed(tmp_path)
+
+    assert verify(folder, key=KEY, sha256=manifest.sha256) == manifest
+    assert sorted(manifest.files) == [
+        "card.json", "card.md", "golden.json", "m0/features.json", "m0/model.txt", "plan.json",
+    ]
+
+
+def test_the_plan_holds_columns_members_and_calibration(tmp_path: Path) -> None:
+    folder, _ = packed(tmp_path)
+
+    plan = json.loads((folder / "plan.json").read_text())
+
+    assert (plan["format"], plan["form"], plan["labels"]) == (1, "probabilities", ["no", "yes"])
+    assert plan["calibration"] == {"temperature": 1.1}
+    assert [column["name"] for column in plan["columns"]] == ["age", "income", "plan", "paid"]
+    (member,) = plan["members"]
+    assert (member["weight"], member["folder"], member["part"]["engine"]) == (1.0, "m0", "lightgbm")
+    assert (folder / "m0" / "model.txt").read_text() == "tree 0"
+    golden = json.loads((folder / "golden.json").read_text())
+    assert golden == [{"input": {"age": 41, "plan": "trial"}, "expected": [0.7, 0.3]}]
+
+
+def test_fold_models_share_the_weight_of_their_member(tmp_path: Path) -> None:
+    folder, _ = packed(tmp_path, n_folds=4)
+
+    members = json.loads((folder / "plan.json").read_text())["members"]
+
+    assert [member["weight"] for member in members] == [0.25] * 4
+    assert (folder / "m3" / "model.txt").read_text() == "tree 3"
+
+
+def test_what_a_fit_leaves_for_the_study_is_not_packed(tmp_path: Path) -> None:
+    folder, _ = packed(tmp_path)
+
+    names = {path.name for path in folder.rglob("*")}
+
+    assert not names & {"fit.json", "answers.npz"}
+    assert not any(path.suffix in (".pkl", ".pickle", ".joblib") for path in folder.rglob("*"))
+
+
+def test_columns_know_their_range_default_and_what_counts_as_missing() -> None:
+    planned = {c["name"]: c for c in plan_columns(COLUMNS, PROFILE, ASSESSMENT.acts)}
+
+    age, income = planned["age"], planned["income"]
+    assert (age["low"], age["high"], age["default"]) == (18.0, 96.0, 41.0)
+    assert (income["low"], income["high"], income["default"]) == (0.0, 9000.0, None)
+    assert income["missing_marks"] == ["?", "99999999"]
+    assert planned["plan"]["default"] == "trial"
+    assert planned["paid"]["default"] is True
+
+
+def test_a_column_without_facts_has_no_range_and_no_default() -> None:
+    planned = plan_columns(COLUMNS[:1], Profile(0, ()), ())
+
+    assert [(c["low"], c["high"], c["default"]) for c in planned] == [(None, None, None)]
+
+
+def test_the_manifest_says_how_it_was_made(tmp_path: Path) -> None:
+    _, manifest = packed(tmp_path)
+
+    assert manifest.format == 1
+    assert manifest.data["sha256"] == SOURCE.sha256
+    assert [c["role"] for c in manifest.columns][-1] == "target"
+    assert manifest.learners[0]["settings"] == {"depth": 6}
+    assert {"python", "numpy"} <= set(manifest.libraries)
+
+
+def test_the_card_says_in_words_what_a_user_must_know(tmp_path: Path) -> None:
+    folder, _ = packed(tmp_path)
+
+    card = (folder / "card.md").read_text()
+
+    for fact in (
+        "Predicts which of 2 values `churned` has: `no`, `yes`.",
+        "log_loss 0.43, 95% range 0.41 to 0.45.",
+        "The score speaks of the recipe, fitted on 80% of the rows.",
+        "| CatBoost | catboost | 1.00 | all rows |",
+        "Rows were held out at random, in 5 folds.",
+        "`customers.csv`: 1,000 rows, 6 columns.",
+        "990 rows were left after cleaning.",
+        "Licence of the data: unknown.",
+        "- `leak` gives the target away (left out)",
+        "- `yes` is 12% of the rows",
+        "- `plan=trial` (500 rows): mean loss 0.05 higher",
+        "| `age` | number | 18 to 96 | 41 |",
+        "Not tried: a search: no time left.",
+    ):
+        assert fact in card
+
+
+def test_the_card_of_numbers_and_of_time_reads_well(tmp_path: Path) -> None:
+    problem = replace(ASSESSMENT.problem, labels=(), target="price", form="values", time="sold")
+    found = replace(
+        study(candidate(("a", "b"))), problem=problem, split=SplitPolicy("time", "sold", 4)
+    )
+    quiet = replace(ASSESSMENT, findings=FINDINGS[:0], n_rows=1000)
+
+    card = card_text(card_facts(Label("prices", "v1", "", AT), found, quiet, SOURCE, ()))
+
+    assert "Predicts the number `price`." in card
+    assert "forward in time (`sold`)" in card
+    assert "2 folds, averaged" in card
+    assert "Findings" not in card
+
+
+@pytest.mark.parametrize("lacks", ["members", "golden_rows"])
+def test_a_version_without_members_or_golden_rows_is_not_packed(
+    tmp_path: Path, lacks: str
+) -> None:
+    found = candidate()
+    given: dict[str, Any] = {"members": [object()], "golden_rows": [{}]} | {lacks: []}
+
+    with pytest.raises(ArtefactRefused, match="v1 of 'churn' cannot be packed"):
+        pack(
+            tmp_path, label=Label("churn", "v1", "", AT), study=study(found),
+            assessment=ASSESSMENT, source=SOURCE, table_columns=COLUMNS, key=KEY,
+            **given,
+        )
+
+
+def test_members_whose_files_are_gone_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactRefused, match="(?s)trial 1 cannot be packed.*fitted again"):
+        fitted_members(candidate((str(tmp_path / "gone"),)))
