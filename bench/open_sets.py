@@ -81,8 +81,19 @@ def everfit(
         command = [sys.executable, "-m", "everfit", "--json", "--store", str(folder / "store")]
         began = time.monotonic()
         done = subprocess.run(
-            [*command, "run", str(folder / "train.csv"), "--target", target, "--name", "bench",
-             "--budget", f"{budget}s", "--seed", str(seed)],
+            [
+                *command,
+                "run",
+                str(folder / "train.csv"),
+                "--target",
+                target,
+                "--name",
+                "bench",
+                "--budget",
+                f"{budget}s",
+                "--seed",
+                str(seed),
+            ],
             capture_output=True,
             text=True,
         )
@@ -91,7 +102,14 @@ def everfit(
             raise RuntimeError(done.stderr[-2000:])
         report = json.loads(done.stdout)
         subprocess.run(
-            [*command, "predict", "bench", str(folder / "test.csv"), "-o", str(folder / "o.parquet")],
+            [
+                *command,
+                "predict",
+                "bench",
+                str(folder / "test.csv"),
+                "-o",
+                str(folder / "o.parquet"),
+            ],
             check=True,
             capture_output=True,
         )
@@ -102,10 +120,10 @@ def catboost(train: pl.DataFrame, test: pl.DataFrame, target: str, values: bool)
     """A CatBoost with default settings and native categories."""
     from catboost import CatBoostClassifier, CatBoostRegressor
 
-    words = [
-        n for n, t in train.drop(target).schema.items() if not t.is_numeric()
+    words = [n for n, t in train.drop(target).schema.items() if not t.is_numeric()]
+    filled = [
+        f.with_columns(pl.col(words).cast(pl.String).fill_null("missing")) for f in (train, test)
     ]
-    filled = [f.with_columns(pl.col(words).cast(pl.String).fill_null("missing")) for f in (train, test)]
     x, y = filled[0].drop(target).to_pandas(), train[target].to_list()
     model = (CatBoostRegressor if values else CatBoostClassifier)(
         verbose=0, cat_features=words, random_seed=0, allow_writing_files=False
@@ -152,7 +170,11 @@ def compare(entry: dict[str, Any], budget: float, seed: int) -> dict[str, Any]:
         "everfit": ours,
         "catboost": cat,
         "ratio": ours / cat,
-        "verdict": "worse" if gap.mean() - half > 0 else "better" if gap.mean() + half < 0 else "same",
+        "verdict": "worse"
+        if gap.mean() - half > 0
+        else "better"
+        if gap.mean() + half < 0
+        else "same",
         "budget_ratio": facts["seconds"] / budget,
         "catboost_s": cat_s,
         "low": score["low"],
@@ -191,7 +213,9 @@ def main() -> None:
     if judged:
         print(f"lower loss on {sum(r['ratio'] < 1 for r in judged)} of {len(judged)}")
         print(f"largest share of the budget used: {max(r['budget_ratio'] for r in judged):.3f}")
-        print(f"held-back score inside the range: {sum(r['inside'] for r in judged)} of {len(judged)}")
+        print(
+            f"held-back score inside the range: {sum(r['inside'] for r in judged)} of {len(judged)}"
+        )
 
 
 if __name__ == "__main__":

@@ -16,15 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+import polars as pl
+
 PROMISE = 2.0
 CHUNK = 100_000  # rows written at once
 
 
 def generate(path: Path, n_rows: int) -> None:
     """A CSV of 12 columns: numbers, whole numbers, categories, booleans, a date, a key."""
-    import numpy as np
-    import polars as pl
-
     rng = np.random.default_rng(0)
     plans = np.array(["trial", "basic", "a plan with a long name", "premium"])
     with path.open("wb") as out:
@@ -45,6 +45,14 @@ def generate(path: Path, n_rows: int) -> None:
             out.write(frame.write_csv(include_header=start == 0).encode())
 
 
+def _bytes(column: pl.Series) -> float:
+    """Bytes that a column holds; Polars' own estimate leaves out the 16 bytes of each word."""
+    if column.dtype != pl.String:
+        return float(column.estimated_size())
+    lengths = column.str.len_bytes()
+    return 16.0 * len(column) + float(lengths.filter(lengths > 12).sum())
+
+
 def measure(path: Path) -> dict[str, float]:
     """Peak and size in MB of reading ``path`` in this process."""
     from everfit.data.read import read
@@ -59,11 +67,12 @@ def measure(path: Path) -> dict[str, float]:
     table = read(path)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    size = table.frame.estimated_size("mb")
+    size = sum(_bytes(column) for column in table.frame.get_columns()) / 2**20
     return {
         "rows": table.n_rows,
         "file_mb": path.stat().st_size / 2**20,
         "table_mb": size,
+        "polars_estimate_mb": table.frame.estimated_size("mb"),
         "idle_mb": idle,
         "peak_mb": peak,
         "ratio": (peak - idle) / size,
@@ -83,9 +92,9 @@ def main() -> int:
         command = [sys.executable, __file__, "--measure", str(path)]
         found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     for name, value in found.items():
-        print(f"{name:<10} {value:12,.2f}")
+        print(f"{name:<18} {value:12,.2f}")
     kept = found["ratio"] <= PROMISE
-    print(f"promise    {'kept' if kept else 'BROKEN'}: at most {PROMISE} times the table")
+    print(f"promise            {'kept' if kept else 'BROKEN'}: at most {PROMISE} times the table")
     return 0 if kept else 1
 
 

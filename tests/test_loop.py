@@ -100,7 +100,8 @@ def test_finished_trials_of_the_same_data_are_not_repeated(
 
     again = run(house, path, target)
 
-    assert sum(trial.reused for trial in again.study.trials) >= 3
+    # the floor and the simple model are through all folds in any run
+    assert sum(trial.reused for trial in again.study.trials) >= 2
 
 
 @pytest.mark.parametrize("make", [wine, diabetes])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -153,16 +153,16 @@ class House:
             )
         target = self.version(model, to or "previous")
         folder = self.folder(target)
-        fresh = load_fresh(folder, left_s=VERIFY_S)
+        fresh = load_fresh(folder, left_s=VERIFY_S, trusted=target.trusted)
         checks = (
-            manifest_holds(folder, key=store.artefacts.key(), sha256=target.sha256),
+            manifest_holds(folder, key=store.key(), sha256=target.sha256),
             loads(fresh),
             reproduces(fresh),
         )
         decision = roll_back(champion=champion, to=target, checks=checks, by=by, reason=reason)
         if decision.kind == "refused":
             raise refused(store.commit(decision))
-        before = _replaced(store.decisions(model), target)
+        before = store.served_before(model, target.number)
         seen = {name: alias.rev for name, alias in aliases.items()}
         return store.commit(decision, aliases=after_rollback(target, before), seen=seen)
 
@@ -196,9 +196,7 @@ class House:
         placed = None if champion is None else self._placed(champion)
         return Status(model, state, placed, decisions[0] if decisions else None, len(runs))
 
-    def _recorded(
-        self, model: str, a: Version, b: Version
-    ) -> tuple[Interval | None, int, str]:
+    def _recorded(self, model: str, a: Version, b: Version) -> tuple[Interval | None, int, str]:
         for decision in self.decisions(model):
             about = decision.version in (a.name, b.name) and decision.looks > 0
             for because in (*decision.because, *decision.also_checked):
@@ -210,12 +208,3 @@ class House:
                     gain = Interval(ends[0], sign * because.measured, ends[1], n=because.n)
                     return gain, because.n, f"decision {decision.id}: {decision.headline}"
         return None, 0, "they were never judged on the same rows; the scores are of different rows"
-
-
-def _replaced(decisions: Sequence[Decision], version: Version) -> int | None:
-    """The number of the champion that ``version`` replaced when it was promoted."""
-    promotions = [d for d in reversed(decisions) if d.kind in ("released", "promoted")]
-    numbers = [int(d.version.removeprefix("v")) for d in promotions]
-    if version.number in numbers and (at := numbers.index(version.number)) > 0:
-        return numbers[at - 1]
-    return None

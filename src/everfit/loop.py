@@ -44,6 +44,7 @@ from everfit.records import (
 from everfit.release import Label, Released, release
 from everfit.release.stage import Bench, Packing, was_seen
 from everfit.serve.load import open_plan
+from everfit.serve.scorer import Scorer
 from everfit.store.contract import RunHandle, Store, suggested
 from everfit.study import Setting, own_hypotheses, study
 from everfit.study.account import account as studied
@@ -78,7 +79,7 @@ class Request:
     header: bool | Sequence[str] | None = None
     query: str | None = None
     learners: tuple[Any, ...] = ()
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     started: float = 0.0
 
 
@@ -137,7 +138,8 @@ def pose(request: Request) -> Posed:
         roles=roles,
         header=request.header,
     )
-    target = table.drop([c.name for c in table.columns if c.name != table.column(request.target).name])
+    table.column(request.target)
+    target = table.drop([c.name for c in table.columns if c.name != request.target])
     task, why = pick(target, request.task)
     problem = task.problem(table, request.target, metric=request.metric)
     return Posed(table, table, problem, task, why)
@@ -263,22 +265,21 @@ class Turn:
         decisions = store.decisions(model)
         bench = Bench(
             policy=self.request.policy,
-            score=lambda folder, table: open_plan(folder).table(table),
-            columns_of=lambda folder: open_plan(folder).columns,
+            score=lambda version, table: opened(store, version).table(table),
+            columns_of=lambda version: opened(store, version).columns,
             withheld=self.posed.as_read.take(aside),
             withheld_truth=self.posed.task.truth(withheld, self.posed.problem),
             champion=champion,
-            champion_folder=None if champion is None else store.root / champion.folder,
             looks=1 + sum(d.looks > 0 for d in decisions),
             promoted=sum(d.kind == "promoted" for d in decisions),
             cannot=cannot,
         )
-        with store.artefacts.writing(model, number) as folder:
+        with store.packing(model, number) as folder:
             packing = Packing(
                 folder=folder,
                 label=Label(model, f"v{number}", self.handle.id, now),
                 number=number,
-                key=store.artefacts.key(),
+                key=store.key(),
                 as_read=self.posed.as_read.take(rows),
                 left_s=self.deadline.left,
             )
@@ -291,7 +292,7 @@ class Turn:
                 bench=bench,
                 tell=lambda line: self._say("release", line),
             )
-        placed = replace(released.version, folder=str(store.artefacts.folder(model, number)))
+        placed = replace(released.version, folder=str(store.folder(model, number)))
         decision = store.commit(
             released.decision, version=placed, aliases=released.aliases, run=self.handle
         )
@@ -337,9 +338,12 @@ class Turn:
         self.tell(Progress(step, line, self.deadline.share(), detail or {}))
 
 
-def _assess(
-    posed: Posed, request: Request, *, deadline: Deadline | None, tell: Tell
-) -> Assessment:
+def opened(store: Store, version: Version) -> Scorer:
+    """The scorer of a version, whose folder may be relative to the store."""
+    return open_plan(store.root / version.folder, trusted=version.trusted)
+
+
+def _assess(posed: Posed, request: Request, *, deadline: Deadline | None, tell: Tell) -> Assessment:
     allowed = (
         (lambda: float("inf"))
         if deadline is None
@@ -361,9 +365,7 @@ def _allowance(deadline: Deadline, seconds: float) -> Callable[[], float]:
     return lambda: deadline.left() - until
 
 
-def _cleaned(
-    posed: Posed, assessment: Assessment, request: Request
-) -> tuple[Posed, Assessment]:
+def _cleaned(posed: Posed, assessment: Assessment, request: Request) -> tuple[Posed, Assessment]:
     """The table with what the findings ask for done, and the problem that it then poses."""
     table, rows = _clean(posed.table, assessment)
     if not table.features:

@@ -352,7 +352,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One packed artefact of a model: ``v3``, where it lies, its hash, score, and its role."""
+    """One packed artefact of a model: ``v3``, where it lies, its hash, score, and its role.
+
+    ``trusted`` names types of a user's own estimator that may be loaded: it is kept in the store
+    and never read from the artefact, which could then allow itself anything.
+    """
 
     model: str
     number: int
@@ -364,6 +368,7 @@ class Version:
     candidate: str
     created_at: datetime
     state: Literal["challenger", "champion", "previous", "retired", "refused"] = "challenger"
+    trusted: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

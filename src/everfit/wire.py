@@ -15,7 +15,7 @@ WARM = ("everfit.study.warm",)
 
 
 def house(store: str | Path | None = None, settings: Settings | None = None) -> House:
-    """The house over a store: ``store``, else settings, else ``EVERFIT_STORE``, else ``./.everfit``.
+    """The house over ``store``, else that of settings, of ``EVERFIT_STORE``, or ``./.everfit``.
 
     Nothing is opened or written yet.
     """

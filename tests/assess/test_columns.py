@@ -94,3 +94,12 @@ def test_sparse_columns_are_not_called_one_to_one() -> None:
     assessment = judge(pool=pool, type=rng.choice(["u", "v", "w"], N))
 
     assert found(assessment, "copies of columns") == []
+
+
+def test_identifiers_that_the_reader_set_aside_are_said() -> None:
+    data = {"key": [f"k{i}" for i in range(N)], "x": np.arange(N) % 7 * 0.5, "y": ["a", "b"] * 200}
+    roles, kinds = {"key": "ignore"}, {"key": "identifier"}
+
+    assessment = assessed(make_table(data, target="y", roles=roles, kinds=kinds), "y")
+
+    assert found(assessment, "identifiers")[0].columns == ("key",)

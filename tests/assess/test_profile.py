@@ -16,7 +16,7 @@ def mixed() -> pl.DataFrame:
         {
             "x": x,
             "holes": np.where(rng.random(3_000) < 0.2, np.nan, 2 * x + rng.normal(size=3_000)),
-            "count": rng.poisson(3, 3_000),
+            "number": rng.poisson(3, 3_000),
             "word": rng.choice(["red", "green", "blue"], 3_000, p=[0.5, 0.3, 0.2]),
             "yes": rng.random(3_000) < 0.5,
         }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -48,6 +50,7 @@ def test_rows_of_a_shuffled_file_are_put_in_order_by_their_date() -> None:
 def test_a_ticking_clock_without_a_date_gives_the_order_of_rows() -> None:
     data = drifting(0)
     data["hour"] = np.arange(N) % 24
+    data["level"] = np.arange(N) + np.random.default_rng(1).normal(0, 5, N)
     del data["when"]
 
     assessment = assessed(make_table(data, target="y"), "y")
@@ -121,3 +124,15 @@ def test_the_electricity_rows_are_in_the_order_of_time() -> None:
     split = assessed(make_table(frame, target="class"), "class").split
 
     assert (split.kind, split.column) == ("time", None)
+
+
+def test_a_time_that_the_reader_found_is_still_put_to_the_test() -> None:
+    why = "dates in the form of ISO 8601; the one date by which rows can be put in order"
+    splits = []
+    for data in (drifting(0), still(0)):
+        table = make_table(data, target="y", roles={"when": "time"})
+        columns = tuple(replace(c, why=why) if c.name == "when" else c for c in table.columns)
+        splits.append(assessed(replace(table, columns=columns), "y").split)
+
+    assert [split.kind for split in splits] == ["time", "random"]
+    assert splits[0].column == "when"

@@ -187,14 +187,13 @@ def test_weights_change_the_answer(name: str, form: Any, n_outputs: int) -> None
 
 
 @cases
-def test_weights_in_another_unit_change_little(name: str, form: Any, n_outputs: int) -> None:
-    # libraries hold penalties and smallest leaves against the sum of weights
+def test_a_weight_of_one_for_all_rows_changes_nothing(name: str, form: Any, n_outputs: int) -> None:
     history, asks = history_of(form, n_outputs), features(40, seed=2)
 
     plain = fitted(name, history).answer(asks)
     ones = fitted(name, replace(history, weight=np.ones(240))).answer(asks)
 
-    np.testing.assert_allclose(plain, ones, rtol=0.05, atol=0.05)
+    np.testing.assert_allclose(plain, ones, rtol=1e-4, atol=1e-6)
 
 
 @cases
@@ -251,14 +250,17 @@ def test_no_time_is_an_error_or_little_work_never_a_hang(name: str) -> None:
         "boosted": {}, "symmetric": {"n_rounds": None}, "forest": {"trees": 10_000}, "neural": {},
     }  # fmt: skip
 
+    learner, refused = None, ""
     try:
         learner = make(name, patient.get(name, QUICK.get(name, {}))).fit(history, limit)
     except LearnerFailed as error:
-        assert "cannot finish" in error.what
+        refused = error.what
+
+    if learner is None:
+        assert "cannot finish" in refused
     else:
         check_answers(learner.answer(features(5, seed=4)), 5, "probabilities", 2)
-        if name in patient:
-            assert learner.facts_["stopped"] == "time"
+        assert name not in patient or learner.facts_["stopped"] == "time"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -171,16 +171,16 @@ def test_without_a_bound_the_verdict_says_where_it_took_one():
 
 @pytest.mark.parametrize("known_bound", [True, False])
 def test_years_of_worthless_challengers_keep_the_error_and_a_peeked_t_test_does_not(known_bound):
-    # 5 challengers, each looked at 5 times while rows arrive; squared errors with heavy tails
+    # 3 challengers, each looked at 3 times while rows arrive; squared errors with heavy tails
     rng = np.random.default_rng(10)
     runs, wrong, wrong_t = 400, 0, 0
     for _ in range(runs):
         any_wrong = any_t = False
-        for k in range(1, 6):
-            shared = rng.standard_t(4, 500)
-            new, old = ((shared + 0.3 * rng.normal(size=500)) ** 2 for _ in range(2))
+        for k in range(1, 4):
+            shared = rng.standard_t(4, 300)
+            new, old = ((shared + 0.3 * rng.normal(size=300)) ** 2 for _ in range(2))
             bound = loss_bound(rng.standard_t(4, 300) ** 2) if known_bound else None
-            for seen in (100, 200, 300, 400, 500):
+            for seen in (100, 200, 300):
                 found = verdict(new[:seen], old[:seen], alpha=0.2, looks=k, bound=bound)
                 any_wrong |= found.answer == "better"
                 d = old[:seen] - new[:seen]
@@ -190,7 +190,7 @@ def test_years_of_worthless_challengers_keep_the_error_and_a_peeked_t_test_does_
 
     # one-sided t at 10% is half of the 20% that all challengers together may take
     assert wrong / runs <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / runs)
-    assert wrong_t / runs > 0.5
+    assert wrong_t / runs > 0.3
 
 
 def _pair(n: int, gain: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -118,16 +118,16 @@ def test_no_rows_know_nothing():
 def test_the_error_holds_over_all_looks_and_a_peeked_t_test_does_not():
     rng = np.random.default_rng(5)
     process_wrong, t_wrong = 0, 0
-    for _ in range(600):
-        d = rng.choice([-1.0, 0.0, 1.0], 3000, p=[0.05, 0.9, 0.05])
+    for _ in range(400):
+        d = rng.choice([-1.0, 0.0, 1.0], 1500, p=[0.05, 0.9, 0.05])
         process = PairedEProcess(0.05)
-        for part in np.split(d, 60):
+        for part in np.split(d, 30):
             process.update(part)
         process_wrong += process.decided
         t_wrong += _peeked_t(d, 50)
 
-    assert process_wrong / 600 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 600)
-    assert t_wrong / 600 > 0.15
+    assert process_wrong / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
+    assert t_wrong / 400 > 0.15
 
 
 def test_the_range_holds_at_every_look_also_when_the_mean_moves():
@@ -138,7 +138,7 @@ def test_the_range_holds_at_every_look_also_when_the_mean_moves():
         chance = 0.5 + 0.3 * np.sin(np.arange(1000) / 60)
         d = (rng.random(1000) < chance).astype(float)
         truth = np.cumsum(chance) / np.arange(1, 1001)
-        missed += any(lower_bound(d[:n], 0.05) > truth[n - 1] for n in range(100, 1001, 100))
+        missed += any(lower_bound(d[:n], 0.05) > truth[n - 1] for n in range(200, 1001, 200))
 
     assert missed / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
@@ -147,7 +147,7 @@ def test_a_real_gain_is_seen_about_when_it_was_planned():
     rng = np.random.default_rng(7)
     planned = planned_units(0.03, 0.08, 0.05)
     seen = []
-    for _ in range(200):
+    for _ in range(100):
         process = PairedEProcess(0.05)
         while not process.decided and process.n < 5000:
             process.update(rng.choice([-1.0, 0.0, 1.0], 20, p=[0.025, 0.92, 0.055]))

@@ -233,6 +233,4 @@ class FakeHouse:
 
     def _known(self, name: str) -> None:
         if name != "churn":
-            raise ModelUnknown(
-                f"there is no model {name!r}", do="did you mean 'churn'? everfit status churn"
-            )
+            raise ModelUnknown(f"there is no model {name!r}", do="did you mean 'churn'?")

@@ -45,7 +45,8 @@ def test_no_folder_is_a_drawer() -> None:
     crowded = {
         str(folder.relative_to(SOURCE)): n
         for folder in {path.parent for path in FILES}
-        if (n := len([p for p in folder.glob("*.py") if p.name != "__init__.py"])) > MAX_FOLDER_FILES
+        if (n := len([p for p in folder.glob("*.py") if p.name != "__init__.py"]))
+        > MAX_FOLDER_FILES
     }
 
     assert crowded == {}
@@ -59,7 +60,9 @@ def test_no_file_has_a_drawer_for_a_name() -> None:
 
 def test_the_loop_and_the_stages_know_no_task_by_name() -> None:
     stages = [SOURCE / "loop.py"]
-    stages += [p for s in ("assess", "study", "release", "serve") for p in (SOURCE / s).glob("*.py")]
+    stages += [
+        p for s in ("assess", "study", "release", "serve") for p in (SOURCE / s).glob("*.py")
+    ]
 
     found = {
         f"{path.relative_to(SOURCE)}:{number}": line.strip()

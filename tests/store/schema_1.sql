@@ -1,8 +1,59 @@
 
-CREATE TABLE setting (
-	name VARCHAR(64) NOT NULL, 
-	value TEXT NOT NULL, 
-	PRIMARY KEY (name)
+CREATE TABLE alias (
+	model VARCHAR(64) NOT NULL, 
+	name VARCHAR(16) NOT NULL, 
+	number INTEGER, 
+	rev INTEGER NOT NULL, 
+	decision INTEGER NOT NULL, 
+	PRIMARY KEY (model, name), 
+	FOREIGN KEY(model, number) REFERENCES version (model, number), 
+	FOREIGN KEY(decision) REFERENCES decision (id)
+)
+
+
+
+CREATE TABLE alias_log (
+	id INTEGER NOT NULL, 
+	model VARCHAR(64) NOT NULL, 
+	name VARCHAR(16) NOT NULL, 
+	from_number INTEGER, 
+	to_number INTEGER, 
+	rev INTEGER NOT NULL, 
+	decision INTEGER NOT NULL, 
+	at VARCHAR(32) NOT NULL, 
+	PRIMARY KEY (id), 
+	FOREIGN KEY(decision) REFERENCES decision (id)
+)
+
+
+
+CREATE TABLE decision (
+	id INTEGER NOT NULL, 
+	model VARCHAR(64) NOT NULL, 
+	kind VARCHAR(32) NOT NULL, 
+	at VARCHAR(32) NOT NULL, 
+	run INTEGER, 
+	version VARCHAR(16) NOT NULL, 
+	"by" VARCHAR(128) NOT NULL, 
+	epoch INTEGER, 
+	record JSON NOT NULL, 
+	PRIMARY KEY (id), 
+	FOREIGN KEY(model) REFERENCES model (name), 
+	FOREIGN KEY(run) REFERENCES run (id)
+)
+
+
+
+CREATE TABLE lease (
+	model VARCHAR(64) NOT NULL, 
+	epoch INTEGER NOT NULL, 
+	pid INTEGER NOT NULL, 
+	host VARCHAR(256) NOT NULL, 
+	process_started VARCHAR(128) NOT NULL, 
+	taken_at VARCHAR(32) NOT NULL, 
+	expires_at VARCHAR(32) NOT NULL, 
+	PRIMARY KEY (model), 
+	FOREIGN KEY(model) REFERENCES model (name)
 )
 
 
@@ -33,18 +84,11 @@ CREATE TABLE run (
 )
 
 
-CREATE INDEX run_of_model ON run (model, id)
 
-CREATE TABLE lease (
-	model VARCHAR(64) NOT NULL, 
-	epoch INTEGER NOT NULL, 
-	pid INTEGER NOT NULL, 
-	host VARCHAR(256) NOT NULL, 
-	process_started VARCHAR(128) NOT NULL, 
-	taken_at VARCHAR(32) NOT NULL, 
-	expires_at VARCHAR(32) NOT NULL, 
-	PRIMARY KEY (model), 
-	FOREIGN KEY(model) REFERENCES model (name)
+CREATE TABLE setting (
+	name VARCHAR(64) NOT NULL, 
+	value TEXT NOT NULL, 
+	PRIMARY KEY (name)
 )
 
 
@@ -64,28 +108,6 @@ CREATE TABLE trial (
 )
 
 
-CREATE INDEX trial_last_used ON trial (last_run)
-CREATE INDEX trial_of_run ON trial (run)
-
-CREATE TABLE decision (
-	id INTEGER NOT NULL, 
-	model VARCHAR(64) NOT NULL, 
-	kind VARCHAR(32) NOT NULL, 
-	at VARCHAR(32) NOT NULL, 
-	run INTEGER, 
-	version VARCHAR(16) NOT NULL, 
-	"by" VARCHAR(128) NOT NULL, 
-	epoch INTEGER, 
-	record JSON NOT NULL, 
-	PRIMARY KEY (id), 
-	FOREIGN KEY(model) REFERENCES model (name), 
-	FOREIGN KEY(run) REFERENCES run (id)
-)
-
-
-CREATE INDEX decision_of_model ON decision (model, id)
-CREATE TRIGGER decision_no_update BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END
-CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END
 
 CREATE TABLE version (
 	model VARCHAR(64) NOT NULL, 
@@ -104,35 +126,14 @@ CREATE TABLE version (
 )
 
 
-CREATE TRIGGER version_no_update BEFORE UPDATE ON version BEGIN SELECT RAISE(ABORT, 'version is append-only'); END
-CREATE TRIGGER version_no_delete BEFORE DELETE ON version BEGIN SELECT RAISE(ABORT, 'version is append-only'); END
-
-CREATE TABLE alias_log (
-	id INTEGER NOT NULL, 
-	model VARCHAR(64) NOT NULL, 
-	name VARCHAR(16) NOT NULL, 
-	from_number INTEGER, 
-	to_number INTEGER, 
-	rev INTEGER NOT NULL, 
-	decision INTEGER NOT NULL, 
-	at VARCHAR(32) NOT NULL, 
-	PRIMARY KEY (id), 
-	FOREIGN KEY(decision) REFERENCES decision (id)
-)
-
-
-CREATE UNIQUE INDEX alias_log_of_model ON alias_log (model, name, rev)
-CREATE TRIGGER alias_log_no_update BEFORE UPDATE ON alias_log BEGIN SELECT RAISE(ABORT, 'alias_log is append-only'); END
+CREATE INDEX decision_of_model ON decision (model, id)
+CREATE INDEX run_of_model ON run (model, id)
+CREATE INDEX trial_last_used ON trial (last_run)
+CREATE INDEX trial_of_run ON trial (run)
 CREATE TRIGGER alias_log_no_delete BEFORE DELETE ON alias_log BEGIN SELECT RAISE(ABORT, 'alias_log is append-only'); END
-
-CREATE TABLE alias (
-	model VARCHAR(64) NOT NULL, 
-	name VARCHAR(16) NOT NULL, 
-	number INTEGER, 
-	rev INTEGER NOT NULL, 
-	decision INTEGER NOT NULL, 
-	PRIMARY KEY (model, name), 
-	FOREIGN KEY(model, number) REFERENCES version (model, number), 
-	FOREIGN KEY(decision) REFERENCES decision (id)
-)
-
+CREATE TRIGGER alias_log_no_update BEFORE UPDATE ON alias_log BEGIN SELECT RAISE(ABORT, 'alias_log is append-only'); END
+CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END
+CREATE TRIGGER decision_no_update BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'decision is append-only'); END
+CREATE TRIGGER version_no_delete BEFORE DELETE ON version BEGIN SELECT RAISE(ABORT, 'version is append-only'); END
+CREATE TRIGGER version_no_update BEFORE UPDATE ON version BEGIN SELECT RAISE(ABORT, 'version is append-only'); END
+CREATE UNIQUE INDEX alias_log_of_model ON alias_log (model, name, rev)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import tempfile
 import time
@@ -17,6 +18,7 @@ from sqlalchemy import event
 
 from everfit.store import Journal, open_store
 from everfit.store.artefacts import tree_sha256
+from everfit.store.database import Database
 from tests.store.build import decision, release
 
 FILE_CALLS = ("rename", "fsync", "link", "mkdir")
@@ -118,10 +120,12 @@ def quick_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_kill_at_any_statement_or_file_call_leaves_old_or_new(quick_disk: Path) -> None:
+    open_store(quick_disk / "empty")
     points = 0
     while True:
         points += 1
         root = quick_disk / f"store-{points}"
+        shutil.copytree(quick_disk / "empty", root)
 
         def doomed(root: Path = root, at: int = points) -> None:
             count = Countdown(at)
@@ -143,7 +147,28 @@ def test_a_kill_at_any_statement_or_file_call_leaves_old_or_new(quick_disk: Path
         assert [p.name for p in (root / "models" / "churn").iterdir()] == ["v1"]
 
     assert story(open_store(root)) == [("released", "v1"), ("studied", "")]
-    assert points > 60  # the countdown really walked through the whole run
+    assert points > 50  # the countdown really walked through the whole run
+
+
+@pytest.mark.parametrize("at", [1, 4, 9, 16, 25])
+def test_a_kill_while_the_store_is_made_leaves_none_or_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    count = Countdown(at)
+
+    def doomed() -> None:
+        made = Database.__init__
+
+        def watched(self: Database, url: str) -> None:
+            made(self, url)
+            event.listen(self.engine, "before_cursor_execute", count)
+
+        monkeypatch.setattr(Database, "__init__", watched)
+        open_store(tmp_path)
+
+    assert in_child(doomed) == -signal.SIGKILL
+
+    whole_run(open_store(tmp_path))
 
 
 def test_finished_trials_are_not_repeated_after_a_kill(tmp_path: Path) -> None:

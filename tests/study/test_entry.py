@@ -10,8 +10,8 @@ from everfit.records import Answers, Hypothesis
 from everfit.study.entry import Entry, FoldResult, common_folds
 
 
-def entry(n_folds: int, status: str = "running") -> Entry:
-    made = Entry(1, Hypothesis("h", "prior"), status=status)  # type: ignore[arg-type]
+def entry(n_folds: int, status: str = "running", stage: str = "portfolio") -> Entry:
+    made = Entry(1, Hypothesis("h", "prior", stage=stage), status=status)  # type: ignore[arg-type]
     for fold in range(n_folds):
         ids = np.arange(fold, 10, 5)
         values = ids[:, None].astype(float)
@@ -38,7 +38,7 @@ def test_one_slow_entry_does_not_take_the_folds_of_all_others() -> None:
 
 
 def test_the_fastest_alone_does_not_decide() -> None:
-    assert common_folds([entry(5), entry(2), entry(2)]) == 2
+    assert common_folds([entry(3), entry(2), entry(2)]) == 2
 
 
 def test_dropped_entries_do_not_hold_the_others_back() -> None:
@@ -47,3 +47,7 @@ def test_dropped_entries_do_not_hold_the_others_back() -> None:
 
 def test_nothing_fitted_gives_no_folds() -> None:
     assert common_folds([entry(0)]) == 0
+
+
+def test_floors_that_cost_nothing_do_not_decide_while_others_run() -> None:
+    assert common_folds([entry(5, stage="floor"), entry(5, stage="simple"), entry(1)]) == 1

@@ -12,6 +12,7 @@ import polars as pl
 from scipy.special import chdtrc, stdtr
 
 from everfit.assess.quick import View, view
+from everfit.data.columns.collect import as_words
 from everfit.data.table import Table
 from everfit.errors import UsageError
 from everfit.records import Act, Array, Column, ColumnProfile, Finding, Problem, Profile
@@ -143,7 +144,7 @@ def blank(values: pl.Series, marks: Iterable[str]) -> pl.Series:
     if values.dtype.is_numeric():
         hit = values.cast(pl.Float64).is_in([float(mark) for mark in marks])
     else:
-        hit = values.cast(pl.String).is_in(list(marks))
+        hit = as_words(values).is_in(list(marks))
     nothing = pl.repeat(None, len(values), dtype=values.dtype, eager=True)
     return values.zip_with(~hit.fill_null(False), nothing)
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from everfit.assess.check import Check, Context, listed, percent, share
-from everfit.records import Act, Array, ColumnProfile, Finding
+from everfit.records import Act, Array, Column, ColumnProfile, Finding, Kind
 
 NEAR_CONSTANT = 0.999
 IDENTIFIER_SHARE = 0.95
@@ -37,7 +37,7 @@ def id_like(name: str) -> bool:
 def find_constants(context: Context) -> list[Finding]:
     """Columns with one value, or none; and columns with nearly one value."""
     n = context.table.n_rows
-    facts = [context.facts[c.name] for c in context.features]
+    facts = [context.facts[c.name] for c in [*context.features, *_set_aside(context, "constant")]]
     dead = [f for f in facts if f.n_distinct == 0 or (f.n_distinct == 1 and not f.n_missing)]
     # one value beside missing: whether it is there may still say something
     near = [
@@ -87,14 +87,17 @@ def find_identifiers(context: Context) -> list[Finding]:
     """Columns that name a row: distinct nearly everywhere, and in order, or words, or so named."""
     findings = []
     roles = {context.problem.time, context.problem.group}
-    for column in context.features:
+    aside = _set_aside(context, "identifier")
+    for column in [*aside, *context.features]:
         facts = context.facts[column.name]
         known = context.table.n_rows - facts.n_missing
-        if column.name in roles or known < 20:
+        if column.name in roles or (known < 20 and column not in aside):
             continue
         distinct = share(facts.n_distinct, known)
         why = ""
-        if distinct > IDENTIFIER_SHARE:
+        if column in aside:
+            why = column.why.split(";")[0] or "set aside when it was read"
+        elif distinct > IDENTIFIER_SHARE:
             why = _why_identifier(context, facts)
         if why:
             findings.append(
@@ -202,6 +205,11 @@ def find_reading_notes(context: Context) -> list[Finding]:
             evidence={"test": "exact count", "n": context.table.n_rows},
         )
     ]
+
+
+def _set_aside(context: Context, kind: Kind) -> list[Column]:
+    """Columns of a kind that the reader has already put out of use."""
+    return [c for c in context.table.columns if c.role == "ignore" and c.kind == kind]
 
 
 def _columns(count: int) -> str:

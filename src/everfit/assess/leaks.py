@@ -1,8 +1,10 @@
 """Single columns, and sums of a few, that give the target away.
 
-A column's power is its skill out of fold: the share of the floor's squared error that means of the
-target within bins of that column take away (four folds; 1 is perfect, 0 is the floor). For numbers
-it is measured on the target and on its ranks, so that one huge value decides nothing.
+A column's power is its skill: the share of the floor's squared error that it takes away, 1 being
+perfect and 0 the floor. It is the better of two: means of the target within bins of the column,
+out of fold, and for numbers of many values that come near it the mean of the four neighbours in the order of the
+column, the row itself left out. For a number as target it is measured on the target and on its
+ranks, so that one huge value decides nothing.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from everfit.assess.check import Check, Context, listed
+from everfit.assess.check import Check, Context, as_numbers, listed
 from everfit.assess.quick import View, out_of_fold, random_folds
+from everfit.assess.split import row_groups
 from everfit.records import Act, Array, Finding
 
 GIVEN_AWAY = 0.99
 STRONG = 0.95  # of perfect, and of what all columns together reach
 EXACT = 1e-6  # of the target's standard deviation
 MAX_TERMS = 4
+MANY_VALUES = 20
+LIKELY = 0.9
 LEAST_ROWS = 50
-SHRINK = 2.0  # rows' worth of the overall mean in each bin
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,27 @@ def column_power(context: Context) -> tuple[Power, View]:
     """The skill of every feature alone, on at most 10,000 rows."""
     rows = context.sample
     seen = context.view(rows)
-    folds = random_folds(len(rows), 4, context.rng)
+    folds = _folds(context, rows)
     wanted = _wanted(context, rows)
-    skills = [
-        max(skill(seen.codes[:, j], seen.levels[j], y, folds) for y in wanted)
-        for j in range(len(seen.names))
-    ]
+    skills = []
+    for j, name in enumerate(seen.names):
+        codes, levels = seen.codes[:, j], seen.levels[j]
+        found = [skill(codes, levels, y, folds) for y in wanted]
+        # rows of one thing are neighbours in all that it has: bins must say so too
+        if max(found) > LIKELY and levels > MANY_VALUES and context.facts[name].kind == "number":
+            x = as_numbers(context.series(name, context.known[rows]))
+            found += [neighbour_skill(x, y, context.rng) for y in wanted]
+        skills.append(max(found))
     return Power(seen.names, np.array(skills)), seen
+
+
+def _folds(context: Context, rows: Array) -> Array:
+    """Four folds, by thing where rows belong to things: else what a thing has is its name."""
+    groups = row_groups(context)
+    if groups is None:
+        return random_folds(len(rows), 4, context.rng)
+    names, place = np.unique(groups[rows], return_inverse=True)
+    return random_folds(len(names), 4, context.rng)[place]
 
 
 def skill(codes: Array, levels: int, wanted: Array, folds: Array) -> float:
@@ -71,13 +89,27 @@ def skill(codes: Array, levels: int, wanted: Array, folds: Array) -> float:
         sums = np.bincount(cell, y, size).reshape(n_folds, levels)
         left, n_left = sums.sum() - sums.sum(axis=1), count.sum() - count.sum(axis=1)
         prior = left / np.maximum(n_left, 1)
-        # a light pull to the mean: nothing for bins of many rows, all of it for unseen levels
-        pull = np.where(others >= 20, 0.0, SHRINK)
-        inside = sums.sum(axis=0) - sums + pull * prior[:, None]
-        mean = inside / np.maximum(others + pull, 1e-9)
+        # a level that no other fold has gets the overall mean
+        inside = np.where(others > 0, sums.sum(axis=0) - sums, prior[:, None])
+        mean = inside / np.maximum(others, 1)
         error += float(((y - mean.ravel()[cell]) ** 2).sum())
         base += float(((y - prior[folds]) ** 2).sum())
     return 1.0 - error / base if base > 0 else 0.0
+
+
+def neighbour_skill(x: Array, wanted: Array, rng: np.random.Generator) -> float:
+    """The share of the squared error that the four neighbours in the order of ``x`` take away.
+
+    ``x`` (n,) and ``wanted`` (n, k). Equal and missing values stand in random order, so that the
+    order of the file tells nothing.
+    """
+    order = rng.permutation(len(x))
+    order = order[np.argsort(x[order], kind="stable")]
+    y = wanted[order]
+    mean = (y[:-4] + y[1:-3] + y[3:-1] + y[4:]) / 4
+    middle = y[2:-2]
+    base = float(((middle - middle.mean(axis=0)) ** 2).sum())
+    return 1.0 - float(((middle - mean) ** 2).sum()) / base if base > 0 else 0.0
 
 
 def find_giveaways(context: Context) -> list[Finding]:
@@ -88,7 +120,7 @@ def find_giveaways(context: Context) -> list[Finding]:
     findings, given = [], set()
     for j in power.order():
         name, value = power.names[j], float(power.skill[j])
-        how = "means of the target within bins, out of fold"
+        how = "skill of this column alone, out of fold"
         if value < GIVEN_AWAY:
             how = _parted(context, name, seen.codes[:, j], seen.levels[j])
         if value >= GIVEN_AWAY or how:
@@ -191,7 +223,8 @@ def _sums(context: Context, names: list[str]) -> list[Finding]:
     x = np.column_stack([columns[c] for c in chosen] + [np.ones(len(y))])
     weights = np.linalg.lstsq(x[:20_000], y[:20_000], rcond=None)[0]
     off = np.abs(x @ weights - y)
-    if float(off.max()) > EXACT * sd:
+    sizes = np.abs(weights[:-1]) * x[:, :-1].std(axis=0)
+    if float(off.max()) > EXACT * sd or (sizes < 1e-3 * sd).any():
         return []
     terms = " + ".join(
         f"`{c}`" if abs(w - 1) < 1e-6 else f"{w:.4g} x `{c}`"

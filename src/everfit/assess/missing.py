@@ -21,6 +21,7 @@ from everfit.assess.check import (
     share,
     welch,
 )
+from everfit.data.columns.collect import as_words
 from everfit.evidence.multiple import holm
 from everfit.records import Act, Array, Finding
 
@@ -248,7 +249,7 @@ def _date_mark_of(context: Context, name: str) -> list[Finding]:
         rest = seconds[~hit]
         gap = max(rest.min() - seconds[hit].max(), seconds[hit].min() - rest.max())
         if gap > max(rest.max() - rest.min(), 86_400.0 * 365):
-            words = sorted({str(v) for v in values.filter(pl.Series(hit)).unique()})
+            words = sorted(as_words(values.filter(pl.Series(hit)).unique()).to_list())
             return [
                 Finding(
                     check="disguised missing values",

@@ -120,6 +120,7 @@ def fit_quick(
 ) -> Quick:
     """Boost ``rounds`` symmetric trees on binned rows (n, d) with targets (n,)."""
     n, d = bins.shape
+    rounds = rounds if d else 0
     if form == "probabilities":
         hot = np.zeros((n, n_outputs))
         hot[np.arange(n), target.astype(np.int64)] = 1.0
@@ -132,7 +133,7 @@ def fit_quick(
     asked = np.zeros((rounds, DEPTH), dtype=np.int64)
     cuts = np.full((rounds, DEPTH), N_BINS, dtype=np.int64)
     leaves = np.zeros((rounds, 2**DEPTH, len(start)))
-    for t in range(rounds if d else 0):
+    for t in range(rounds):
         now = _probabilities(score) if form == "probabilities" else score
         pull = hot - now
         # the second derivative of the loss: of the log loss, scaled for k tied outputs, or 1

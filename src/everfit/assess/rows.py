@@ -17,6 +17,7 @@ def find_duplicates(context: Context) -> list[Finding]:
     names = [c.name for c in context.features]
     if not names:
         return []
+    names += [c.name for c in context.table.columns if c.role in ("time", "group", "weight")]
     group = _groups(context.table.frame.select([*names, context.problem.target]))
     sizes = np.bincount(group)
     extra = context.table.n_rows - len(sizes)

@@ -21,7 +21,7 @@ from everfit.assess.columns import id_like
 from everfit.assess.quick import fit_quick
 from everfit.evidence.multiple import holm
 from everfit.evidence.paired import corrected_gain
-from everfit.records import Answers, Array, Column, Finding, SplitPolicy, Truth
+from everfit.records import Answers, Array, Column, Finding, Role, SplitPolicy, Truth
 
 ALPHA = 0.05
 LEAST_GAP = 0.01  # of the loss; a smaller one changes no decision
@@ -30,6 +30,7 @@ TIME_NAME = re.compile(
 )
 NOT_EVENT_NAME = re.compile(r"birth|born|dob|built|remod|age\b|expir", re.I)
 LEAST_ROWS = 200
+ROLE_FOUND = ("by which rows can be put in order", "named as a group")  # words of data.read
 TIME_BLOCKS = 10  # the first is only history
 GROUP_FOLDS = 8
 MAX_TRAIN, MAX_ASK, PIECES = 4_000, 500, 10
@@ -63,13 +64,19 @@ class Gap:
 def forced_split(context: Context) -> SplitPolicy | None:
     """The split that a person's roles ask for, or None."""
     problem = context.problem
-    if problem.group:
+    if problem.group and not _inferred(context, problem.group):
         why = f"`{problem.group}` was named as the group"
         return SplitPolicy("group", problem.group, why=why, evidence={"test": "none: named"})
-    if problem.time:
+    if problem.time and not _inferred(context, problem.time):
         why = f"`{problem.time}` was named as the time"
         return SplitPolicy("time", problem.time, why=why, evidence={"test": "none: named"})
     return None
+
+
+def _inferred(context: Context, name: str) -> bool:
+    """Whether the reader found the role by itself; then the test still decides."""
+    why = context.table.column(name).why
+    return any(phrase in why for phrase in ROLE_FOUND)
 
 
 def decide_split(context: Context) -> tuple[SplitPolicy, list[Finding]]:
@@ -116,6 +123,14 @@ def find_candidates(context: Context) -> list[Candidate]:
     """Ways in which the rows may hang together, the surest first: time, then groups."""
     time = _by_date(context) or _by_monotone(context) or _by_clock(context)
     return [*([time] if time else []), *_by_entity(context)]
+
+
+def row_groups(context: Context) -> Array | None:
+    """Which thing each known row belongs to (m,), where a role or a column tells."""
+    if context.problem.group:
+        return _names(context, context.problem.group)
+    things = _by_entity(context)
+    return things[0].rank if things else None
 
 
 def measure_gap(context: Context, candidate: Candidate) -> Gap:
@@ -225,7 +240,7 @@ def _by_date(context: Context) -> Candidate | None:
     """A date column that reads as when the row happened."""
     dates = [
         c
-        for c in context.features
+        for c in _columns(context, "time")
         if c.kind == "date"
         and not NOT_EVENT_NAME.search(c.name)
         and context.facts[c.name].n_distinct >= 10
@@ -294,7 +309,7 @@ def _by_entity(context: Context) -> list[Candidate]:
     """Columns that name things that come back: people, shops, sessions."""
     found: list[tuple[bool, int, Candidate]] = []
     n = len(context.known)
-    for column in context.features:
+    for column in _columns(context, "group"):
         facts = context.facts[column.name]
         if not _may_name(context, column, n):
             continue
@@ -303,9 +318,9 @@ def _by_entity(context: Context) -> list[Candidate]:
         repeated = share(float(sizes[sizes > 1].sum()), n)
         if repeated < 0.5 or sizes.max() > 0.3 * n:
             continue
-        why = f"`{column.name}` names {facts.n_distinct:,} things that come back"
+        why = f"`{column.name}` names {facts.n_distinct:,} things with several rows each"
         candidate = Candidate("group", column.name, why, ranks)
-        found.append((id_like(column.name), facts.n_distinct, candidate))
+        found.append((id_like(column.name) or column.role == "group", facts.n_distinct, candidate))
     found.sort(key=lambda item: (not item[0], -item[1]))
     return [candidate for _, _, candidate in found[:2]]
 
@@ -317,12 +332,17 @@ def _may_name(context: Context, column: Column, n: int) -> bool:
     if facts.n_missing > 0.05 * n or not 20 <= levels <= n / 2:
         return False
     if column.kind in ("category", "identifier"):
-        return id_like(column.name) or levels >= max(50, 0.02 * n)
-    if column.kind != "number" or not id_like(column.name):
+        return column.role == "group" or id_like(column.name) or levels >= max(50, 0.02 * n)
+    if column.kind != "number" or not (column.role == "group" or id_like(column.name)):
         return False
     values = context.numbers(column.name)
     values = values[np.isfinite(values)]
     return bool((values == np.floor(values)).all())
+
+
+def _columns(context: Context, role: Role) -> list[Column]:
+    """The columns of a role first, then features."""
+    return [*(c for c in context.table.columns if c.role == role), *context.features]
 
 
 def _in_order(context: Context, name: str) -> bool:
@@ -344,23 +364,25 @@ def _names(context: Context, name: str) -> Array:
 def _structured(
     candidate: Candidate, gap: Gap, p: float, evidence: dict[str, object]
 ) -> tuple[SplitPolicy, list[Finding]]:
-    word = "forward in time" if candidate.kind == "time" else f"by `{candidate.column}`"
-    where = "rows from later" if candidate.kind == "time" else "things never seen"
+    in_time = candidate.kind == "time"
+    where = "later rows" if in_time else f"values of `{candidate.column}` not seen before"
+    more = percent(gap.relative) if gap.relative < 2 else f"{1 + gap.relative:.0f} times"
+    found = f"on {where} the loss is {more} {'as high as' if gap.relative >= 2 else 'above what'}"
+    found += " random folds say"
     policy = SplitPolicy(
-        kind="time" if candidate.kind == "time" else "group",
+        kind="time" if in_time else "group",
         column=candidate.column,
-        why=f"{candidate.why}; {where} cost {percent(gap.relative)} more loss",
+        why=f"{candidate.why}; {found}",
         evidence=evidence,
     )
     finding = Finding(
         check="split",
         severity="warn",
-        headline=f"{candidate.why[0].upper()}{candidate.why[1:]}: on {where} the loss is "
-        f"{percent(gap.relative)} higher than random folds say",
+        headline=f"{candidate.why}; {found}",
         columns=(candidate.column,) if candidate.column else (),
         number=gap.relative,
         unit="relative gap of the loss",
-        done=f"rows are held out {word}",
+        done="rows are held out " + ("forward in time" if in_time else f"by `{candidate.column}`"),
         evidence={
             "test": "corrected resampled t, one-sided, Holm over candidates",
             "statistic": gap.t,

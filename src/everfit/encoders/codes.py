@@ -111,9 +111,7 @@ def varying_parts(draft: Draft, column: Column) -> list[Part]:
     dates = draft.reader().dates(column.name).drop_nulls()
     if not len(dates):
         return []
-    parts: list[Part] = [
-        part for part in PARTS[:-1] if np.ptp(date_part(dates, part)) > 0.0
-    ]
+    parts: list[Part] = [part for part in PARTS[:-1] if np.ptp(date_part(dates, part)) > 0.0]
     return [*parts, "days"]
 
 

@@ -47,9 +47,7 @@ class Goal:
         return 2.0 * BINS / len(self.judged)
 
 
-def engineer(
-    draft: Draft, target: Array, form: Form, n_outputs: int
-) -> tuple[FeaturePlan, Array]:
+def engineer(draft: Draft, target: Array, form: Form, n_outputs: int) -> tuple[FeaturePlan, Array]:
     """Add made features to a draft of the codes view; the plan and its training features.
 
     Parameters
@@ -69,7 +67,7 @@ def engineer(
     numbers = _strongest_numbers(draft, reader, goal)
     _calculate(draft, reader, goal, numbers, made)
     groups = [name for name, _ in categories if len(draft.vocabularies[name]) > 2]
-    _gaps(draft, reader, goal, numbers[:3], groups[:3], made)
+    _gaps(draft, reader, goal, numbers=numbers[:3], groups=groups[:3], made=made)
     plan = draft.done()
     out = np.empty((reader.n, len(plan.names)))
     start = 0
@@ -173,9 +171,7 @@ def _add_encoding(
     made.append(training + goal.prior)
 
 
-def _encode(
-    draft: Draft, reader: Reader, goal: Goal, made: list[Array]
-) -> list[tuple[str, float]]:
+def _encode(draft: Draft, reader: Reader, goal: Goal, made: list[Array]) -> list[tuple[str, float]]:
     """Target encodings and counts; category columns with the share each explains, best first."""
     shares: list[tuple[str, float]] = []
     for name in draft.vocabularies:
@@ -238,10 +234,10 @@ def _calculate(
 
 
 def _gaps(
-    draft: Draft, reader: Reader, goal: Goal, numbers: list[tuple[str, float]],
+    draft: Draft, reader: Reader, goal: Goal, *, numbers: list[tuple[str, float]],
     groups: list[str], made: list[Array],
 ) -> None:  # fmt: skip
-    """Numbers minus their smoothed mean in a category, where that beats the number itself."""
+    """Numbers minus their mean in a category, where that beats the number itself."""
     found: list[tuple[float, Step, str, Array]] = []
     for name, share in numbers:
         values = reader.floats(name)
@@ -250,7 +246,8 @@ def _gaps(
         for category in groups:
             codes, size = reader.codes(category), len(draft.vocabularies[category]) + 1
             count, total = _sums(codes[known], size, (values[known] - mean)[:, None])
-            step = Gap(name, category, mean + total[:, 0] / (count + SMOOTHING))
+            # not smoothed: a shift towards the overall mean would hide small gaps of large means
+            step = Gap(name, category, mean + total[:, 0] / np.maximum(count, 1.0))
             made_values = apply(step, reader)
             gain = explained(made_values[:, 0], goal) - share
             if gain > goal.noise:

@@ -22,7 +22,9 @@ class Reader:
     A column that the frame does not have is all missing.
     """
 
-    def __init__(self, frame: pl.DataFrame, inputs: Sequence[st.Input], known: Vocabularies) -> None:
+    def __init__(
+        self, frame: pl.DataFrame, inputs: Sequence[st.Input], known: Vocabularies
+    ) -> None:
         self.n = frame.height
         self._frame = frame
         self._inputs = {item.name: item for item in inputs}

@@ -71,9 +71,7 @@ class FeaturePlan:
         np.savez(folder / "features.npz", allow_pickle=False, **self.arrays())
 
     @classmethod
-    def from_plain(
-        cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]
-    ) -> FeaturePlan:
+    def from_plain(cls, plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> FeaturePlan:
         """The plan that ``to_plain`` and ``arrays`` describe.
 
         Raises

@@ -163,8 +163,8 @@ class Lookup:
     """Values learnt per category, or per pair of categories.
 
     ``sizes`` are the vocabulary sizes; the key of codes (a, b) is ``a * (sizes[1] + 1) + b`` where
-    a category that is not known counts as the last code. ``table`` (m, size) holds the values of the
-    keys in ``keys`` (m,), ascending; ``default`` those of any other key.
+    a category that is not known counts as the last code. ``table`` (m, size) holds the values of
+    the keys in ``keys`` (m,), ascending; ``default`` those of any other key.
     """
 
     kind: ClassVar[str] = "lookup"
@@ -215,7 +215,7 @@ class Words:
     """Five counts of a text, then its tf-idf vector seen through a truncated SVD.
 
     tf is the square root of the count, vectors have length 1, ``idf`` is (v,), ``components``
-    (v, k); ``words`` the vocabulary. Scaled by ``centre`` and ``spread`` (5 + k) when those are given.
+    (v, k); ``words`` the vocabulary. Scaled by ``centre`` and ``spread`` (5 + k) when given.
     """
 
     kind: ClassVar[str] = "words"
@@ -233,8 +233,9 @@ class Words:
 
 
 Step = (
-    Take | Missing | Scale | Quantile | OneHot | DatePart | Cycle | Lookup | Arithmetic | Gap | Words
-)
+    Take | Missing | Scale | Quantile | OneHot | DatePart | Cycle | Lookup | Arithmetic
+    | Gap | Words
+)  # fmt: skip
 STEPS: Mapping[str, type[Any]] = {
     cls.kind: cls
     for cls in (

@@ -50,9 +50,7 @@ def facts_of(text: str, n_words: int) -> tuple[float, ...]:
     )
 
 
-def weigh(
-    words: Sequence[str], place: Mapping[str, int], idf: Sequence[float]
-) -> dict[int, float]:
+def weigh(words: Sequence[str], place: Mapping[str, int], idf: Sequence[float]) -> dict[int, float]:
     """The tf-idf vector of one text with length 1: position -> weight, positions ascending."""
     counts = Counter([place[word] for word in words if word in place])
     pairs = [(at, count**0.5 * idf[at]) for at, count in sorted(counts.items())]

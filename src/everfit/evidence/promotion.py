@@ -21,7 +21,13 @@ from everfit.errors import UsageError
 from everfit.evidence.interval import Floats, Interval
 from everfit.evidence.multiple import gamma_series
 from everfit.evidence.paired import finite_losses
-from everfit.evidence.sequential import log_e_value, lower_bound, planned_units
+from everfit.evidence.sequential import (
+    N_BETS,
+    log_e_value,
+    log_wealth,
+    lower_bound,
+    planned_units,
+)
 
 Answer = Literal["better", "not better", "inconclusive", "cannot be judged"]
 
@@ -181,8 +187,9 @@ def _range(
 
 def _least_units(level: float) -> int:
     """The fewest units on which even a perfect challenger could be promoted."""
+    each = log_wealth(np.ones(1), None)
     n = 1
-    while log_e_value(np.ones(n)) < -math.log(level):
+    while float(np.logaddexp.reduce(n * each)) - math.log(N_BETS) < -math.log(level):
         n += 1
     return n
 

@@ -8,6 +8,7 @@ the null is true, at ANY time (Ville). Wealth is kept in logs. Differences are
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,7 +68,7 @@ def log_e_value(values: ArrayLike, margin: float = 0.0) -> float:
         return 0.0
     seen, counts = np.unique(d, return_counts=True)
     wealth = log_wealth(seen, counts.astype(np.float64), margin)
-    return float(special.logsumexp(wealth)) - math.log(N_BETS)
+    return float(np.logaddexp.reduce(wealth)) - math.log(N_BETS)
 
 
 @dataclass
@@ -110,7 +111,7 @@ class PairedEProcess:
     @property
     def log_e(self) -> float:
         """The log e-value of all rows so far."""
-        return float(special.logsumexp(self.log_bets)) - math.log(N_BETS)
+        return float(np.logaddexp.reduce(self.log_bets)) - math.log(N_BETS)
 
     @property
     def decided(self) -> bool:
@@ -142,7 +143,7 @@ def lower_bound(
 ) -> float:
     """The anytime lower bound of the mean of ``values`` in [-1, 1].
 
-    ``sup{m : wealth against m >= 1/alpha}``, found by bisection inside ``between``. With more than
+    ``sup{m : wealth against m >= 1/alpha}``, found inside ``between``. With more than
     20,001 distinct values they are first rounded down to a grid of 1e-4, which can only lower
     the bound.
 
@@ -160,13 +161,39 @@ def lower_bound(
         seen, where = np.unique(np.floor(d * GRID + 1e-9) / GRID, return_inverse=True)
     repeated = np.bincount(where, weights=weights).astype(np.float64)
     need = math.log(N_BETS / alpha)
-    low, high = between
-    for _ in range(36):
-        middle = (low + high) / 2
-        if special.logsumexp(log_wealth(seen, repeated, -middle)) >= need:
-            low = middle
+
+    def excess(mean: float) -> float:
+        return float(np.logaddexp.reduce(log_wealth(seen, repeated, -mean))) - need
+
+    low, high = max(between[0], -1 + 1e-9), between[1]
+    # against its own mean no bet wins (Jensen), so the bound is below it
+    high = max(min(high, float(repeated @ seen) / float(repeated.sum())), low)
+    return max(_last_positive(excess, low, high), between[0])
+
+
+def _last_positive(f: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling ``f`` crosses zero, from the positive side (Illinois false position)."""
+    at_low, at_high = f(low), f(high)
+    if at_low < 0:
+        return -1.0
+    if at_high >= 0:
+        return high
+    side = 0
+    for _ in range(60):
+        if high - low < 1e-7:
+            break
+        middle = (low * at_high - high * at_low) / (at_high - at_low)
+        # away from the ends, so that both of them close in
+        middle = min(max(middle, low + 0.02 * (high - low)), high - 0.02 * (high - low))
+        value = f(middle)
+        if value >= 0:
+            low, at_low = middle, value
+            at_high = at_high / 2 if side == 1 else at_high
+            side = 1
         else:
-            high = middle
+            high, at_high = middle, value
+            at_low = at_low / 2 if side == -1 else at_low
+            side = -1
     return low
 
 

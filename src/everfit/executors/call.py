@@ -25,7 +25,7 @@ def call(key: str, function: str, arguments: Mapping[str, Any]) -> Outcome:
     try:
         module, name = function.split(":")
         value = getattr(importlib.import_module(module), name)(**arguments)
-    except Exception as failure:  # a job may run anybody's code; its failure is its result
+    except Exception as failure:  # noqa: BLE001 - a job may run anybody's code; its failure is its result
         trace = traceback.format_exc().strip().splitlines()[-TRACE_LINES:]
         error = f"{type(failure).__name__}: {failure}\n" + "\n".join(trace)
         return Outcome(key, "error", error=error, seconds=time.monotonic() - began)

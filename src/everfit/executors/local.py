@@ -136,7 +136,7 @@ class LocalExecutor:
 
     def _start(self, slot: _Slot) -> None:
         limits = dict.fromkeys(THREAD_VARIABLES, str(self._threads))
-        slot.log = tempfile.TemporaryFile()
+        slot.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the child ends
         command = [sys.executable, "-m", "everfit.executors.worker", str(os.getpid()), *self._warm]
         slot.process = subprocess.Popen(
             command,

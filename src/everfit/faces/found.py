@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from everfit.records import Assessment, Study, Version, from_plain
 from everfit.release import verify
 from everfit.serve import Scorer, open_plan
 
-CARD, PLAN = "card.md", "plan.json"
+CARD = "card.md"
 
 
 def study_of(house: House, model: str) -> Study:
@@ -60,9 +59,19 @@ def card_of(house: House, model: str, version: str | None = None) -> str:
 
 
 def schema_of(house: House, model: str) -> list[Mapping[str, Any]]:
-    """The columns of the champion's scoring plan: name, kind, levels, range, default."""
-    plan = json.loads(_read(house, house.version(model), PLAN))
-    return [column for column in plan["columns"] if column.get("role") == "feature"]
+    """The columns that the champion reads: name, kind, levels, range, default."""
+    _, scorer = scorer_of(house, model)
+    return [
+        {
+            "name": item.column.name,
+            "kind": item.column.kind,
+            "levels": item.column.levels or sorted(scorer.known.get(item.column.name, ())),
+            "low": item.low,
+            "high": item.high,
+            "default": item.default,
+        }
+        for item in scorer.asked
+    ]
 
 
 def _read(house: House, version: Version, name: str) -> str:

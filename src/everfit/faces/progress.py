@@ -152,6 +152,8 @@ class PlainLines(Silent):
 
     def _print(self, progress: Progress) -> None:
         self._told = self._now()
+        if progress.step == "done":
+            return  # the final block says it
         at = clock(self._told - self._started)
         self.say(f"{at:>7}  {pad(LABELS[progress.step], LABEL)} {progress.line}")
 
@@ -291,12 +293,14 @@ class RowCounter(AbstractContextManager["RowCounter"]):
         bar = "━" * full + "─" * (BAR - full)
         return f"{self._what} {bar} {self.rows:,} rows, about {clock(max(0.0, left))} left"
 
-    def __exit__(self, *_: object) -> None:
-        """Clear the live line; say the total."""
+    def __exit__(self, *raised: object) -> None:
+        """Clear the live line; say the total, when all went well."""
         if not self._loud:
             return
         if self._live:
             self._stream.write(" " * (WIDTH - 1) + "\r")
+        if raised[0] is not None:
+            return
         self._stream.write(
             f"{self._what}: {self.rows:,} rows in {duration(self._now() - self._start)}\n"
         )

@@ -59,9 +59,7 @@ def _place(cls: type[Any]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-LEARNERS: dict[str, type[Any]] = index(
-    [Prior, Linear, Boosted, Symmetric, Forest, Neural, Foreign]
-)
+LEARNERS: dict[str, type[Any]] = index([Prior, Linear, Boosted, Symmetric, Forest, Neural, Foreign])
 
 
 def make(name: str, settings: Mapping[str, Any]) -> Learner:
@@ -136,8 +134,7 @@ def outside(points: Iterable[EntryPoint] | None = None) -> tuple[dict[str, Any],
         except Exception as error:  # noqa: BLE001
             # a foreign package may fail in any way while it is imported; that becomes a warning
             warnings.append(
-                f"learner {point.name!r} of {point.value} left out: "
-                f"{type(error).__name__}: {error}"
+                f"learner {point.name!r} of {point.value} left out: {type(error).__name__}: {error}"
             )
     return found, tuple(warnings)
 

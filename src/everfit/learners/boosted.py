@@ -50,11 +50,26 @@ class Boosted:
     forms: tuple[Form, ...] = ("probabilities", "values")
 
     def __init__(
-        self, *, view: str = "codes", lr: float = 0.05, leaves: int = 31, leaf_rows: int = 20,
-        columns: float = 1.0, rows: float = 1.0, extra: bool = False, l1: float = 0.0,
-        l2: float = 0.0, cat_l2: float = 10.0, cat_smooth: float = 10.0, cat_group: int = 100,
-        onehot: int = 4, bins: int = 255, n_rounds: int | None = None, target: str = "plain",
-        smear: float | None = None, inner: str = "random",
+        self,
+        *,
+        view: str = "codes",
+        lr: float = 0.05,
+        leaves: int = 31,
+        leaf_rows: int = 20,
+        columns: float = 1.0,
+        rows: float = 1.0,
+        extra: bool = False,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        cat_l2: float = 10.0,
+        cat_smooth: float = 10.0,
+        cat_group: int = 100,
+        onehot: int = 4,
+        bins: int = 255,
+        n_rounds: int | None = None,
+        target: str = "plain",
+        smear: float | None = None,
+        inner: str = "random",
     ) -> None:
         self.view, self.lr, self.leaves, self.leaf_rows = view, lr, leaves, leaf_rows
         self.columns, self.rows, self.extra, self.l1, self.l2 = columns, rows, extra, l1, l2
@@ -74,8 +89,12 @@ class Boosted:
         import lightgbm as lgb
 
         self.plan_, matrix = fit_transform_features(
-            history.table, history.target, history.form, history.n_outputs,
-            view=self.view, seed=history.seed,
+            history.table,
+            history.target,
+            history.form,
+            history.n_outputs,
+            view=self.view,
+            seed=history.seed,
         )
         slot.need(matrix.size * 5e-8 + 0.02, "sorting the values into bins")
         self.link_ = link_of(history, self.target)
@@ -83,8 +102,12 @@ class Boosted:
         raw = to_raw(history.target, self.link_) if values else history.target
         params = self._params(history, budget.threads)
         full = lgb.Dataset(
-            matrix, raw, weight=history.weight, params=params,
-            categorical_feature=list(self.plan_.categorical), free_raw_data=False,
+            matrix,
+            raw,
+            weight=history.weight,
+            params=params,
+            categorical_feature=list(self.plan_.categorical),
+            free_raw_data=False,
         ).construct()
         search = _Search(full, params, slot, raw.size)
         rounds = budget.rounds or self.n_rounds
@@ -100,8 +123,10 @@ class Boosted:
             self.link_["shift"] += smear
         stopped = self._train(search, rounds)
         self.facts_: Mapping[str, Any] = {
-            "rounds": self.booster_.current_iteration(), "stopped": stopped or search.stopped,
-            "lr": search.lr or self.lr, "seconds_per_round": search.per_round,
+            "rounds": self.booster_.current_iteration(),
+            "stopped": stopped or search.stopped,
+            "lr": search.lr or self.lr,
+            "seconds_per_round": search.per_round,
             "features": matrix.shape[1],
             "settings": {"lr": search.lr or self.lr, "smear": smear},
         }
@@ -135,13 +160,25 @@ class Boosted:
             objective = {"objective": "multiclass", "metric": "multi_logloss"}
             objective["num_class"] = history.n_outputs
         return objective | {
-            "num_leaves": self.leaves, "min_data_in_leaf": self.leaf_rows,
-            "feature_fraction": self.columns, "bagging_fraction": self.rows, "bagging_freq": 1,
-            "extra_trees": self.extra, "lambda_l1": self.l1, "lambda_l2": self.l2,
-            "cat_l2": self.cat_l2, "cat_smooth": self.cat_smooth, "max_bin": self.bins,
-            "min_data_per_group": self.cat_group, "max_cat_to_onehot": self.onehot,
-            "num_threads": threads, "seed": history.seed, "verbosity": -1,
-            "feature_pre_filter": False, "deterministic": True, "force_row_wise": True,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.leaf_rows,
+            "feature_fraction": self.columns,
+            "bagging_fraction": self.rows,
+            "bagging_freq": 1,
+            "extra_trees": self.extra,
+            "lambda_l1": self.l1,
+            "lambda_l2": self.l2,
+            "cat_l2": self.cat_l2,
+            "cat_smooth": self.cat_smooth,
+            "max_bin": self.bins,
+            "min_data_per_group": self.cat_group,
+            "max_cat_to_onehot": self.onehot,
+            "num_threads": threads,
+            "seed": history.seed,
+            "verbosity": -1,
+            "feature_pre_filter": False,
+            "deterministic": True,
+            "force_row_wise": True,
         }
 
     def answer(self, asks: Table) -> Array:
@@ -154,7 +191,9 @@ class Boosted:
         self.plan_.save(folder)
         (folder / "model.txt").write_text(self.booster_.model_to_string(), encoding="utf-8")
         return {
-            "engine": self.engine, "files": ["model.txt"], "features": "features.json",
+            "engine": self.engine,
+            "files": ["model.txt"],
+            "features": "features.json",
             "link": dict(self.link_),
         }
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import inspect
-import shutil
-import site
-import sys
-import sysconfig
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +16,7 @@ from everfit.errors import ArtefactRefused, LearnerFailed, SourceMissing, UsageE
 from everfit.learners.contract import FitBudget, History
 from everfit.learners.link import Link, to_answers
 from everfit.learners.rounds import Slot, check
+from everfit.learners.source import import_file, is_trusted, sha256, sources
 from everfit.records import Array, Form
 
 PLAIN: Link = {"kind": "identity", "scale": 1.0, "shift": 0.0, "inverse": "none"}
@@ -49,7 +43,11 @@ class Foreign:
     forms: tuple[Form, ...] = ("probabilities", "values")
 
     def __init__(
-        self, *, source: str, settings: Mapping[str, Any] | None = None, view: str = "dense",
+        self,
+        *,
+        source: str,
+        settings: Mapping[str, Any] | None = None,
+        view: str = "dense",
         modules: Mapping[str, str] | None = None,
     ) -> None:
         self.source, self.settings, self.view, self.modules = source, settings, view, modules
@@ -69,13 +67,19 @@ class Foreign:
         verb = "predict_proba" if history.form == "probabilities" else "predict"
         if not hasattr(self.model_, verb):
             raise LearnerFailed(
-                f"{_name(self.model_)} has no {verb}", got=_name(self.model_),
+                f"{_name(self.model_)} has no {verb}",
+                got=_name(self.model_),
                 expected=f"an estimator with fit and {verb}",
                 do="wrap it in sklearn.calibration.CalibratedClassifierCV"
-                if verb == "predict_proba" else "give a regressor",
+                if verb == "predict_proba"
+                else "give a regressor",
             )
         self.plan_, matrix = fit_transform_features(
-            history.table, history.target, history.form, history.n_outputs, view=self.view,
+            history.table,
+            history.target,
+            history.form,
+            history.n_outputs,
+            view=self.view,
             seed=history.seed,
         )
         slot.need(0.0, "making the features")
@@ -99,7 +103,9 @@ class Foreign:
             ) from error
         self.n_outputs_, self.form_ = history.n_outputs, history.form
         self.facts_: Mapping[str, Any] = {
-            "stopped": "end", "features": matrix.shape[1], "settings": {},
+            "stopped": "end",
+            "features": matrix.shape[1],
+            "settings": {},
             "weights": "used" if weighted else "none" if history.weight is None else "ignored",
         }
         return self
@@ -119,7 +125,8 @@ class Foreign:
             # as for fit
             raise LearnerFailed(
                 f"{_name(self.model_)} raised while answering",
-                got=f"{type(error).__name__}: {error}", expected=f"{verb}(X) to work",
+                got=f"{type(error).__name__}: {error}",
+                expected=f"{verb}(X) to work",
             ) from error
         if self.form_ == "values":
             answers = to_answers(given, PLAIN, None)
@@ -147,37 +154,45 @@ class Foreign:
         import skops.io
 
         self.plan_.save(folder)
-        path, code = folder / "estimator.skops", _sources(self.model_)
+        path, code = folder / "estimator.skops", sources(self.model_)
         try:
             skops.io.dump(self.model_, path)
             unknown = skops.io.get_untrusted_types(file=path)
         except Exception as error:
             # skops raises what the foreign object raises while it is walked
             raise LearnerFailed(
-                f"{_name(self.model_)} cannot be stored", got=f"{type(error).__name__}: {error}",
+                f"{_name(self.model_)} cannot be stored",
+                got=f"{type(error).__name__}: {error}",
                 expected="an object that skops can write",
             ) from error
         own = {type(self.model_).__module__, *code}
-        refused = [name for name in unknown if not _trusted(name, own)]
+        refused = [name for name in unknown if not is_trusted(name, own)]
         if refused:
             raise LearnerFailed(
-                f"{_name(self.model_)} holds types that are not trusted", got=", ".join(refused),
+                f"{_name(self.model_)} holds types that are not trusted",
+                got=", ".join(refused),
                 expected=f"types of scikit-learn, numpy, scipy or {', '.join(sorted(own))}",
                 do="keep plain numbers, arrays and scikit-learn objects as attributes",
             )
         files, hashes = ["estimator.skops"], {}
-        for module, source in code.items():
+        for module, text in code.items():
             target = folder / "code" / f"{module}.py"
             target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(source, target)
+            target.write_bytes(text)
             files.append(f"code/{module}.py")
-            hashes[f"code/{module}.py"] = _sha256(target)
+            hashes[f"code/{module}.py"] = sha256(text)
         return {
-            "engine": self.engine, "files": files, "trusted": unknown, "code": hashes,
-            "features": "features.json", "link": dict(PLAIN), "form": self.form_,
+            "engine": self.engine,
+            "files": files,
+            "trusted": unknown,
+            "code": hashes,
+            "features": "features.json",
+            "link": dict(PLAIN),
+            "form": self.form_,
             "n_outputs": self.n_outputs_,
             "classes": [int(c) for c in self.model_.classes_]
-            if self.form_ == "probabilities" else [],
+            if self.form_ == "probabilities"
+            else [],
         }
 
     @classmethod
@@ -190,16 +205,15 @@ class Foreign:
         """
         import skops.io
 
-        for name, sha256 in part["code"].items():
+        for name, known in part["code"].items():
             path = folder / name
-            if not path.exists() or _sha256(path) != sha256:
+            found = sha256(path.read_bytes()) if path.is_file() else "no file"
+            if found != known:
                 raise ArtefactRefused(
                     f"{name} is not the file that was stored",
-                    got=_sha256(path) if path.exists() else "no file", expected=sha256,
-                    do="roll back to another version",
-                )
-            if path.stem not in sys.modules:
-                import_file(path, path.stem)
+                    got=found, expected=known, do="roll back to another version",
+                )  # fmt: skip
+            import_file(path, path.stem)
         learner = cls(source="stored")
         learner.model_ = skops.io.load(folder / "estimator.skops", trusted=part["trusted"])
         learner.plan_, learner.facts_ = FeaturePlan.load(folder), {}
@@ -221,21 +235,27 @@ def carry(estimator: Any, folder: Path) -> dict[str, Any]:
     for verb in ("fit", "predict"):
         if not callable(getattr(estimator, verb, None)):
             raise UsageError(
-                f"{_name(estimator)} is no estimator: it has no {verb}", got=repr(estimator)[:80],
+                f"{_name(estimator)} is no estimator: it has no {verb}",
+                got=repr(estimator)[:80],
                 expected="an object with fit(X, y) and predict or predict_proba",
             )
     if type(estimator).__module__ == "__main__":
         raise UsageError(
-            f"the class {type(estimator).__name__} lives in __main__", got="__main__",
+            f"the class {type(estimator).__name__} lives in __main__",
+            got="__main__",
             expected="a class in a file of its own, which other processes can import",
             do="put the class into a file, say mymodel.py, and give 'mymodel.py:"
             f"{type(estimator).__name__}'",
         )
     data = cloudpickle.dumps(estimator)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"estimator-{hashlib.sha256(data).hexdigest()[:16]}.pkl"
+    path = folder / f"estimator-{sha256(data)[:16]}.pkl"
     path.write_bytes(data)
-    modules = {module: str(source) for module, source in _sources(estimator).items()}
+    modules = {}
+    for module, text in sources(estimator).items():
+        copy = folder / f"{module}-{sha256(text)[:16]}.py"
+        copy.write_bytes(text)
+        modules[module] = str(copy)
     return {"source": f"scratch:{path}", "modules": modules}
 
 
@@ -254,16 +274,16 @@ def bring(source: str, settings: Mapping[str, Any], modules: Mapping[str, str]) 
 
         for module, path in modules.items():
             # a worker does not have the caller's sys.path
-            if module not in sys.modules:
-                import_file(Path(path), module)
+            import_file(Path(path), module)
         return clone(cloudpickle.loads(Path(place).read_bytes()), safe=False)
     cls = _entry(place) if kind == "entry" else _from_file(source)
     try:
         return cls(**settings)
     except TypeError as error:
         raise UsageError(
-            f"{source} cannot be made", got=str(error), expected="a class that takes "
-            + (", ".join(settings) if settings else "no arguments"),
+            f"{source} cannot be made",
+            got=str(error),
+            expected="a class that takes " + (", ".join(settings) if settings else "no arguments"),
             do="give defaults to its arguments",
         ) from error
 
@@ -273,7 +293,8 @@ def _entry(name: str) -> Any:
         if point.name == name:
             return point.load()
     raise UsageError(
-        f"no installed package offers the learner {name!r}", got=repr(name),
+        f"no installed package offers the learner {name!r}",
+        got=repr(name),
         expected=", ".join(p.name for p in entry_points(group="everfit.learners")) or "(none)",
         do="install the package that has it",
     )
@@ -284,74 +305,30 @@ def _from_file(source: str) -> Any:
     path = Path(place)
     if not place or not name.isidentifier():
         raise UsageError(
-            "a learner of your own cannot be found", got=repr(source),
-            expected="path.py:ClassName", do="for example mymodel.py:MyClassifier",
+            "a learner of your own cannot be found",
+            got=repr(source),
+            expected="path.py:ClassName",
+            do="for example mymodel.py:MyClassifier",
         )
     if not path.is_file():
         raise SourceMissing(
-            f"there is no file {place}", got=repr(source), expected="path.py:ClassName",
+            f"there is no file {place}",
+            got=repr(source),
+            expected="path.py:ClassName",
             do="check the path",
         )
     # a name of its own, so that no installed module is hidden by the user's file
-    module = import_file(path, f"everfit_code_{path.stem}_{_sha256(path)[:8]}")
+    module = import_file(path, f"everfit_code_{path.stem}_{sha256(path.read_bytes())[:8]}")
     if not hasattr(module, name):
         classes = [n for n, item in vars(module).items() if inspect.isclass(item)]
         hint = near(name, classes)
         raise UsageError(
-            f"{place} has no class {name!r}", got=", ".join(classes) or "no class",
-            expected=f"class {name}", do=f"did you mean {hint}?" if hint else "give one of these",
+            f"{place} has no class {name!r}",
+            got=", ".join(classes) or "no class",
+            expected=f"class {name}",
+            do=f"did you mean {hint}?" if hint else "give one of these",
         )
     return getattr(module, name)
-
-
-def import_file(path: Path, name: str) -> ModuleType:
-    """Import the file ``path`` as module ``name``, once a process.
-
-    Raises
-    ------
-    UsageError : it cannot be imported
-    """
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file", got=path.suffix, expected=".py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        # a user's file may raise anything while it is imported
-        del sys.modules[name]
-        raise UsageError(
-            f"{path} cannot be imported", got=f"{type(error).__name__}: {error}",
-            expected="a file that imports only installed packages",
-        ) from error
-    return module
-
-
-def _sources(estimator: Any) -> dict[str, Path]:
-    """Files of the user's own modules that ``estimator`` and its parts come from, by module."""
-    parts = [estimator]
-    if hasattr(estimator, "get_params"):
-        parts += list(estimator.get_params(deep=True).values())
-    installed = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
-    installed |= set(site.getsitepackages())
-    found: dict[str, Path] = {}
-    for part in parts:
-        name = type(part).__module__
-        module = sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        if file is None or name == "__main__" or "." in name:
-            continue
-        if not any(Path(file).is_relative_to(place) for place in installed):
-            found[name] = Path(file)
-    return found
-
-
-def _trusted(name: str, own: set[str]) -> bool:
-    packages = {"sklearn", "numpy", "scipy"} | {module.split(".")[0] for module in own}
-    return name.split(".", maxsplit=1)[0] in packages - {"builtins"}
 
 
 def _seed(estimator: Any, seed: int) -> None:
@@ -364,10 +341,6 @@ def _seed(estimator: Any, seed: int) -> None:
         }
         if free:
             estimator.set_params(**free)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _name(estimator: Any) -> str:

@@ -12,7 +12,6 @@ from everfit.data.table import Table
 from everfit.encoders.table import FeaturePlan, fit_transform_features
 from everfit.learners.contract import FitBudget, History
 from everfit.learners.rounds import Slot, check
-from everfit.learners.stored import read_arrays, write_arrays
 from everfit.records import Array, Form
 
 PROBE = 4  # trees after which the cost of a tree is known
@@ -38,7 +37,11 @@ class Forest:
     forms: tuple[Form, ...] = ("probabilities", "values")
 
     def __init__(
-        self, *, trees: int = 150, columns: float | str = "sqrt", leaf_rows: int = 2,
+        self,
+        *,
+        trees: int = 150,
+        columns: float | str = "sqrt",
+        leaf_rows: int = 2,
         smooth: float = 0.5,
     ) -> None:
         self.trees, self.columns, self.leaf_rows, self.smooth = trees, columns, leaf_rows, smooth
@@ -53,15 +56,22 @@ class Forest:
         slot = Slot(budget)
         check(history)
         self.plan_, matrix = fit_transform_features(
-            history.table, history.target, history.form, history.n_outputs, view="dense",
+            history.table,
+            history.target,
+            history.form,
+            history.n_outputs,
+            view="dense",
             seed=history.seed,
         )
         grown, classes, stopped = self._grow(history, matrix.astype(np.float32), budget, slot)
         self.arrays_ = _flatten(grown, history, classes, self.smooth)
         self.grown_ = grown
         self.facts_: Mapping[str, Any] = {
-            "rounds": len(grown), "stopped": stopped, "features": matrix.shape[1],
-            "nodes": int(self.arrays_["feature"].size), "settings": {},
+            "rounds": len(grown),
+            "stopped": stopped,
+            "features": matrix.shape[1],
+            "nodes": int(self.arrays_["feature"].size),
+            "settings": {},
         }
         return self
 
@@ -75,9 +85,14 @@ class Forest:
         options: dict[str, Any] = {} if values else {"criterion": "log_loss"}
         # a leaf grows with the rows, so that a tree has some 5,000 leaves and the file stays small
         forest = kind(
-            n_estimators=PROBE, max_features=self.columns, bootstrap=False, warm_start=True,
-            min_samples_leaf=max(self.leaf_rows, -(-n // 5_000)), random_state=history.seed,
-            n_jobs=budget.threads, **options,
+            n_estimators=PROBE,
+            max_features=self.columns,
+            bootstrap=False,
+            warm_start=True,
+            min_samples_leaf=max(self.leaf_rows, -(-n // 5_000)),
+            random_state=history.seed,
+            n_jobs=budget.threads,
+            **options,
         )
         wished = budget.rounds or self.trees
         target = history.target if values else history.target.astype(np.int64)
@@ -120,9 +135,11 @@ class Forest:
         (n_nodes, k); tree t starts at ``offsets[t]``.
         """
         self.plan_.save(folder)
-        write_arrays(folder / "forest.npz", self.arrays_)
+        np.savez(folder / "forest.npz", allow_pickle=False, **self.arrays_)
         return {
-            "engine": self.engine, "files": ["forest.npz"], "features": "features.json",
+            "engine": self.engine,
+            "files": ["forest.npz"],
+            "features": "features.json",
             "link": {"kind": "identity", "scale": 1.0, "shift": 0.0, "inverse": "none"},
         }
 
@@ -131,21 +148,18 @@ class Forest:
         """The inverse of :meth:`save`."""
         learner = cls()
         learner.plan_ = FeaturePlan.load(folder)
-        learner.arrays_ = read_arrays(folder / "forest.npz")
+        with np.load(folder / "forest.npz", allow_pickle=False) as stored:
+            learner.arrays_ = dict(stored)
         learner.grown_, learner.facts_ = [], {}
         return learner
 
 
-def _flatten(
-    grown: list[Any], history: History, classes: Array, smooth: float
-) -> dict[str, Array]:
+def _flatten(grown: list[Any], history: History, classes: Array, smooth: float) -> dict[str, Array]:
     offsets = np.cumsum([0, *(tree.node_count for tree in grown)])
     k, n = history.n_outputs, history.target.size
     prior = np.full(k, 0.0)
     if history.form == "probabilities":
-        counts = np.bincount(
-            history.target.astype(np.int64), weights=history.weight, minlength=k
-        )
+        counts = np.bincount(history.target.astype(np.int64), weights=history.weight, minlength=k)
         prior = (counts / counts.sum() * n + 1.0 / k) / (n + 1.0)
     per_row = 1.0 if history.weight is None else n / float(history.weight.sum())
     value = np.zeros((offsets[-1], k))
@@ -170,7 +184,9 @@ def _flatten(
         "offsets": offsets.astype(np.int64),
         "feature": np.where(feature < 0, -1, feature).astype(np.int32),
         "threshold": np.concatenate([tree.threshold for tree in grown]),
-        "left": joined("children_left"), "right": joined("children_right"), "value": value,
+        "left": joined("children_left"),
+        "right": joined("children_right"),
+        "value": value,
     }
 
 

@@ -14,7 +14,6 @@ from everfit.encoders.table import FeaturePlan, fit_transform_features
 from everfit.learners.contract import FitBudget, History
 from everfit.learners.link import bounds_of, link_of, smearing, to_answers, to_raw
 from everfit.learners.rounds import Slot, check, held_back
-from everfit.learners.stored import read_arrays, write_arrays
 from everfit.records import Array, Form
 
 # scikit-learn's C, strong penalty first
@@ -55,7 +54,11 @@ class Linear:
         check(history)
         with threadpool_limits(budget.threads):
             self.plan_, matrix = fit_transform_features(
-                history.table, history.target, history.form, history.n_outputs, view="dense",
+                history.table,
+                history.target,
+                history.form,
+                history.n_outputs,
+                view="dense",
                 seed=history.seed,
             )
             self.link_ = link_of(history, self.target)
@@ -77,7 +80,10 @@ class Linear:
             scores = matrix @ coef + intercept
             self.link_["shift"] += smearing(scores, history.target, self.link_, history.weight)
         self.facts_: Mapping[str, Any] = {
-            "stopped": "end", "features": d, "strength": strength, "settings": {},
+            "stopped": "end",
+            "features": d,
+            "strength": strength,
+            "settings": {},
         }
 
     def _fit_logistic(self, history: History, matrix: Array, slot: Slot) -> None:
@@ -95,7 +101,10 @@ class Linear:
         _add_absent(self.intercept_, matrix @ self.coef_, target, k)
         self.bounds_ = None
         self.facts_ = {
-            "stopped": stopped, "features": matrix.shape[1], "strength": strength, "rows": n,
+            "stopped": stopped,
+            "features": matrix.shape[1],
+            "strength": strength,
+            "rows": n,
             "settings": {"strength": strength},
         }
 
@@ -107,9 +116,11 @@ class Linear:
     def save(self, folder: Path) -> Mapping[str, Any]:
         """Write ``linear.npz`` (coef (d, k), intercept (k,)) and the feature plan."""
         self.plan_.save(folder)
-        write_arrays(folder / "linear.npz", {"coef": self.coef_, "intercept": self.intercept_})
+        np.savez(folder / "linear.npz", coef=self.coef_, intercept=self.intercept_)
         part: dict[str, Any] = {
-            "engine": self.engine, "files": ["linear.npz"], "features": "features.json",
+            "engine": self.engine,
+            "files": ["linear.npz"],
+            "features": "features.json",
             "link": dict(self.link_),
         }
         return part if self.bounds_ is None else part | {"range": list(self.bounds_)}
@@ -117,8 +128,9 @@ class Linear:
     @classmethod
     def load(cls, folder: Path, part: Mapping[str, Any]) -> Linear:
         """The inverse of :meth:`save`."""
-        learner, arrays = cls(), read_arrays(folder / "linear.npz")
-        learner.coef_, learner.intercept_ = arrays["coef"], arrays["intercept"]
+        learner = cls()
+        with np.load(folder / "linear.npz", allow_pickle=False) as stored:
+            learner.coef_, learner.intercept_ = stored["coef"], stored["intercept"]
         learner.plan_, learner.link_ = FeaturePlan.load(folder), dict(part["link"])
         learner.bounds_ = (part["range"][0], part["range"][1]) if "range" in part else None
         learner.facts_ = {}
@@ -207,9 +219,7 @@ class _Path:
         self.coef[:, found], self.intercept[found] = coef.T, intercept
 
 
-def _search(
-    matrix: Array, history: History, pair: tuple[Array, Array], slot: Slot
-) -> float:
+def _search(matrix: Array, history: History, pair: tuple[Array, Array], slot: Slot) -> float:
     """The penalty with the smallest log loss on held-back rows."""
     (fitted, back), k = pair, history.n_outputs
     target, weight = history.target.astype(np.int64), history.weight

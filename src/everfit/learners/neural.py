@@ -15,7 +15,6 @@ from everfit.errors import LearnerFailed
 from everfit.learners.contract import FitBudget, History
 from everfit.learners.link import Link, bounds_of, link_of, smearing, to_answers, to_raw
 from everfit.learners.rounds import Patience, Slot, check, held_back, refuse_few
-from everfit.learners.stored import read_arrays, write_arrays
 from everfit.records import Array, Form
 
 Weights = list[tuple[Array, Array]]
@@ -42,8 +41,14 @@ class Neural:
     forms: tuple[Form, ...] = ("probabilities", "values")
 
     def __init__(
-        self, *, layers: tuple[int, ...] = (128, 64), lr: float = 2e-3, l2: float = 1e-3,
-        batch: int = 128, target: str = "plain", smear: float | None = None,
+        self,
+        *,
+        layers: tuple[int, ...] = (128, 64),
+        lr: float = 2e-3,
+        l2: float = 1e-3,
+        batch: int = 128,
+        target: str = "plain",
+        smear: float | None = None,
         inner: str = "random",
     ) -> None:
         self.layers, self.lr, self.l2, self.batch = layers, lr, l2, batch
@@ -62,7 +67,11 @@ class Neural:
         check(history)
         with threadpool_limits(budget.threads):
             self.plan_, matrix = fit_transform_features(
-                history.table, history.target, history.form, history.n_outputs, view="dense",
+                history.table,
+                history.target,
+                history.form,
+                history.n_outputs,
+                view="dense",
                 seed=history.seed,
             )
             self.link_ = link_of(history, self.target)
@@ -80,8 +89,10 @@ class Neural:
             self.weights_, done = work.train(epochs)
         self.link_["shift"] += smear or 0.0
         self.facts_: Mapping[str, Any] = {
-            "rounds": done, "stopped": "time" if done < epochs else stopped,
-            "features": matrix.shape[1], "settings": {"smear": smear},
+            "rounds": done,
+            "stopped": "time" if done < epochs else stopped,
+            "features": matrix.shape[1],
+            "settings": {"smear": smear},
         }
         return self
 
@@ -96,9 +107,11 @@ class Neural:
         self.plan_.save(folder)
         arrays = {f"w{i}": w for i, (w, _) in enumerate(self.weights_)}
         arrays |= {f"b{i}": b for i, (_, b) in enumerate(self.weights_)}
-        write_arrays(folder / "neural.npz", arrays)
+        np.savez(folder / "neural.npz", allow_pickle=False, **arrays)
         part: dict[str, Any] = {
-            "engine": self.engine, "files": ["neural.npz"], "features": "features.json",
+            "engine": self.engine,
+            "files": ["neural.npz"],
+            "features": "features.json",
             "link": dict(self.link_),
         }
         return part if self.bounds_ is None else part | {"range": list(self.bounds_)}
@@ -106,7 +119,9 @@ class Neural:
     @classmethod
     def load(cls, folder: Path, part: Mapping[str, Any]) -> Neural:
         """The inverse of :meth:`save`."""
-        learner, arrays = cls(), read_arrays(folder / "neural.npz")
+        learner = cls()
+        with np.load(folder / "neural.npz", allow_pickle=False) as stored:
+            arrays = dict(stored)
         learner.weights_ = [(arrays[f"w{i}"], arrays[f"b{i}"]) for i in range(len(arrays) // 2)]
         learner.plan_, learner.link_ = FeaturePlan.load(folder), dict(part["link"])
         learner.bounds_ = (part["range"][0], part["range"][1]) if "range" in part else None
@@ -139,8 +154,10 @@ class _Net:
         self._classes = None if history.form == "values" else np.arange(history.n_outputs)
         kind = MLPRegressor if self._classes is None else MLPClassifier
         self._net = kind(
-            hidden_layer_sizes=tuple(learner.layers), learning_rate_init=learner.lr,
-            alpha=learner.l2, batch_size=max(min(learner.batch, n_rows // 10), 1),
+            hidden_layer_sizes=tuple(learner.layers),
+            learning_rate_init=learner.lr,
+            alpha=learner.l2,
+            batch_size=max(min(learner.batch, n_rows // 10), 1),
             random_state=history.seed,
         )
         self.weights: Weights = []
@@ -216,9 +233,7 @@ class _Work:
         """See :func:`everfit.learners.link.smearing`; 0 without held-back rows."""
         if not self._back.size:
             return 0.0
-        return smearing(
-            self._raw, self.history.target[self._back], link, self._weight(self._back)
-        )
+        return smearing(self._raw, self.history.target[self._back], link, self._weight(self._back))
 
     def _weight(self, rows: Array) -> Array | None:
         return None if self.history.weight is None else self.history.weight[rows]

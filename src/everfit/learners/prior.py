@@ -41,7 +41,8 @@ class Prior:
             k = history.n_outputs
             # weights count as shares of n, so that their unit does not move the small probability
             counts = np.bincount(
-                history.target.astype(np.int64), weights=weight * weight.size / weight.sum(),
+                history.target.astype(np.int64),
+                weights=weight * weight.size / weight.sum(),
                 minlength=k,
             )
             self.values_ = [float(v) for v in (counts + 1.0 / k) / (history.target.size + 1.0)]

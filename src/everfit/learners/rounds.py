@@ -139,8 +139,10 @@ def check(history: History) -> None:
         )
     if history.form == "probabilities" and np.unique(history.target).size < 2:
         raise LearnerFailed(
-            "only one class is in these rows", got=f"{history.table.n_rows} rows of one class",
-            expected="two classes or more", do="use the prior",
+            "only one class is in these rows",
+            got=f"{history.table.n_rows} rows of one class",
+            expected="two classes or more",
+            do="use the prior",
         )
 
 

@@ -49,11 +49,22 @@ class Symmetric:
     forms: tuple[Form, ...] = ("probabilities", "values")
 
     def __init__(
-        self, *, lr: float | None = None, n_rounds: int | None = 1000, depth: int = 6,
-        l2: float | None = None, strength: float | None = None, rows: float | None = None,
-        columns: float | None = None, border: int | None = None, leaf_steps: int | None = None,
-        ctr: int | None = None, onehot: int | None = None, target: str = "plain",
-        smear: float | None = None, inner: str = "random",
+        self,
+        *,
+        lr: float | None = None,
+        n_rounds: int | None = 1000,
+        depth: int = 6,
+        l2: float | None = None,
+        strength: float | None = None,
+        rows: float | None = None,
+        columns: float | None = None,
+        border: int | None = None,
+        leaf_steps: int | None = None,
+        ctr: int | None = None,
+        onehot: int | None = None,
+        target: str = "plain",
+        smear: float | None = None,
+        inner: str = "random",
     ) -> None:
         self.lr, self.n_rounds, self.depth, self.l2 = lr, n_rounds, depth, l2
         self.strength, self.rows, self.columns, self.border = strength, rows, columns, border
@@ -70,7 +81,11 @@ class Symmetric:
         slot = Slot(budget)
         check(history)
         self.plan_, matrix = fit_transform_features(
-            history.table, history.target, history.form, history.n_outputs, view="codes",
+            history.table,
+            history.target,
+            history.form,
+            history.n_outputs,
+            view="codes",
             seed=history.seed,
         )
         slot.need(_first_round_s(history, self.plan_), "CatBoost's preparation")
@@ -91,13 +106,14 @@ class Symmetric:
             smear = work.smear(self.link_)
         self.model_, ended = work.train(rounds, lr, fixed=budget.rounds is not None)
         self.link_["shift"] += smear or 0.0
-        self.levels_ = [
-            np.unique(_whole(matrix[:, column])) for column in self.plan_.categorical
-        ]
+        self.levels_ = [np.unique(_whole(matrix[:, column])) for column in self.plan_.categorical]
         used = float(self.model_.get_all_params()["learning_rate"])
         self.facts_: Mapping[str, Any] = {
-            "rounds": self.model_.tree_count_, "stopped": ended or stopped or "end", "lr": used,
-            "seconds_per_round": work.per_round, "features": matrix.shape[1],
+            "rounds": self.model_.tree_count_,
+            "stopped": ended or stopped or "end",
+            "lr": used,
+            "seconds_per_round": work.per_round,
+            "features": matrix.shape[1],
             "settings": {"lr": used, "smear": smear},
         }
         return self
@@ -121,8 +137,10 @@ class Symmetric:
             str(folder / "model.json"), format="json", pool=pool(self.plan_, matrix)
         )
         return {
-            "engine": self.engine, "files": ["model.cbm", "model.json"],
-            "features": "features.json", "link": dict(self.link_),
+            "engine": self.engine,
+            "files": ["model.cbm", "model.json"],
+            "features": "features.json",
+            "link": dict(self.link_),
         }
 
     @classmethod
@@ -160,7 +178,9 @@ def pool(
         for i in range(matrix.shape[1])
     }
     return catboost.Pool(
-        pd.DataFrame(columns, copy=False), label=label, weight=weight,
+        pd.DataFrame(columns, copy=False),
+        label=label,
+        weight=weight,
         cat_features=list(plan.categorical),
     )
 
@@ -169,12 +189,19 @@ class _Work:
     """All CatBoost runs of one fit, with what they cost."""
 
     def __init__(
-        self, params: dict[str, Any], plan: FeaturePlan, matrix: Array, history: History,
-        slot: Slot, *, raw: Array,
+        self,
+        params: dict[str, Any],
+        plan: FeaturePlan,
+        matrix: Array,
+        history: History,
+        slot: Slot,
+        *,
+        raw: Array,
     ) -> None:
         self.params, self.plan, self.matrix, self.raw = params, plan, matrix, raw
         self.history, self.slot, self.per_round = history, slot, 0.0
         self._models: list[tuple[Any, Array]] = []
+        self._best = 0
 
     def search(self, pairs: Pairs, lr: float) -> tuple[int, float, str]:
         """The best number of rounds by the mean loss over ``pairs``, the step that fits the time,
@@ -182,24 +209,31 @@ class _Work:
         """
         if not pairs:
             return int(0.25 * ROUNDS_BY_LR / lr), lr, ""
-        while (found := self._curves(pairs, lr)) is None:
-            if len(pairs) > 1:
-                pairs = pairs[:1]
-            else:
-                lr = lr_that_fits(lr, 0.45 * self.slot.left(), self.per_round)
-        curves, reason = found
+        # fewer parts first, then larger steps; after that it takes what it takes
+        found = self._curves(pairs, lr, may_stop=True)
+        if found is None and len(pairs) > 1:
+            pairs = pairs[:1]
+            found = self._curves(pairs, lr, may_stop=True)
+        if found is None:
+            lr = lr_that_fits(lr, 0.4 * self.slot.left(), self.per_round)
+            found = self._curves(pairs, lr, may_stop=False)
+        curves, reason = found or ([], "time")
         shortest = min(len(curve) for curve in curves)
         best = int(np.argmin(np.mean([curve[:shortest] for curve in curves], axis=0))) + 1
+        self._best = best
         if reason == "time":
             refuse_few(best, ROUNDS_BY_LR / lr, self.slot, self.per_round)
         return best, lr, reason
 
-    def _curves(self, pairs: Pairs, lr: float) -> tuple[list[list[float]], str] | None:
+    def _curves(
+        self, pairs: Pairs, lr: float, *, may_stop: bool
+    ) -> tuple[list[list[float]], str] | None:
         """Loss by round on each held-back part; None when that would take too long."""
         self._models, curves, reason = [], [], "early"
         share = 0.8 * self.slot.left() / (len(pairs) + 1)
         for fit, back in pairs:
-            watch = _Watch(self.slot, len(pairs), lr, until=self.slot.left() - share)
+            until = self.slot.left() - share
+            watch = SearchWatch(self.slot, len(pairs) if may_stop else 0, lr, until=until)
             model = self._run(fit, 5_000, lr, watch, back)
             self.per_round = watch.per_round * self.raw.size / fit.size
             if watch.reason == "slow":
@@ -214,7 +248,7 @@ class _Work:
         if not self._models:
             return 0.0
         raw = [
-            model.predict(pool(self.plan, self.matrix[back]), thread_count=1)
+            model.predict(pool(self.plan, self.matrix[back]), ntree_end=self._best, thread_count=1)
             for model, back in self._models
         ]
         rows = np.concatenate([back for _, back in self._models])
@@ -228,14 +262,14 @@ class _Work:
         CatBoost's own step then grows, as its rule follows the rounds.
         """
         rows, free = np.arange(self.raw.size), not fixed and lr is None
-        watch = _Clock(self.slot, rounds, free)
+        watch = FitWatch(self.slot, rounds, free)
         model = self._run(rows, rounds, lr, watch)
         if watch.fits:
-            watch = _Clock(self.slot, watch.fits, False)
+            watch = FitWatch(self.slot, watch.fits, False)
             model = self._run(rows, watch.rounds, lr, watch)
         self.per_round = watch.per_round
         if watch.reason == "time":
-            refuse_few(max(model.tree_count_, 0), rounds, self.slot, watch.per_round)
+            refuse_few(model.tree_count_, rounds, self.slot, watch.per_round)
         return model, watch.reason
 
     def _run(
@@ -262,8 +296,11 @@ class _Work:
         return pool(self.plan, self.matrix[rows], self.raw[rows], weight)
 
 
-class _Watch:
-    """CatBoost's callback while rounds are searched: patience, time, and whether it is too slow."""
+class SearchWatch:
+    """CatBoost's callback while rounds are searched: patience, time, and whether it is too slow.
+
+    ``n_parts`` is 0 when too slow is no reason any more.
+    """
 
     def __init__(self, slot: Slot, n_parts: int, lr: float, *, until: float) -> None:
         self.patience, self.per_round, self.reason = patience_for(lr), 0.0, ""
@@ -286,9 +323,8 @@ class _Watch:
             share = 0.1 if done == 4 else 0.2
             refused = self.foreseen < share * ROUNDS_BY_LR / max(self._lr, HIGHEST_LR)
             needed = ROUNDS_BY_LR / self._lr * self.per_round * (1.3 * self._n_parts + 1.0)
-            slow = needed > self._slot.left() and (
-                self._n_parts > 1 or self._lr < HIGHEST_LR / 1.15
-            )
+            cheaper = self._n_parts > 1 or (self._n_parts == 1 and self._lr < HIGHEST_LR / 1.15)
+            slow = cheaper and needed > self._slot.left()
             self.reason = "time" if refused else "slow" if slow and done == PROBE else ""
         if not self.reason:
             late = self._slot.left() < self._until
@@ -296,7 +332,7 @@ class _Watch:
         return not self.reason
 
 
-class _Clock:
+class FitWatch:
     """CatBoost's callback while all rows are fitted; ``fits`` is set when fewer rounds must do."""
 
     def __init__(self, slot: Slot, rounds: int, free: bool) -> None:
@@ -336,14 +372,25 @@ def _params(learner: Symmetric, history: History, threads: int) -> dict[str, Any
     else:
         loss = {"loss_function": "MultiClass", "classes_count": history.n_outputs}
     chosen: dict[str, Any] = {
-        "depth": learner.depth, "l2_leaf_reg": learner.l2, "random_strength": learner.strength,
-        "subsample": learner.rows, "rsm": learner.columns, "border_count": learner.border,
-        "leaf_estimation_iterations": learner.leaf_steps, "max_ctr_complexity": learner.ctr,
+        "depth": learner.depth,
+        "l2_leaf_reg": learner.l2,
+        "random_strength": learner.strength,
+        "subsample": learner.rows,
+        "rsm": learner.columns,
+        "border_count": learner.border,
+        "leaf_estimation_iterations": learner.leaf_steps,
+        "max_ctr_complexity": learner.ctr,
         "one_hot_max_size": learner.onehot,
     }
     if learner.rows is not None:
         chosen["bootstrap_type"] = "Bernoulli"
-    return loss | {name: value for name, value in chosen.items() if value is not None} | {
-        "random_seed": history.seed, "thread_count": threads, "allow_writing_files": False,
-        "logging_level": "Silent",
-    }
+    return (
+        loss
+        | {name: value for name, value in chosen.items() if value is not None}
+        | {
+            "random_seed": history.seed,
+            "thread_count": threads,
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+        }
+    )

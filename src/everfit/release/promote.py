@@ -102,6 +102,8 @@ def judge(
         )
     except UsageError as error:
         return _not_evaluable(case, f"{error.what}: {error.got}", None)
+    if not found.n and not passed(case.gates):
+        return _kept(case, found, 0)  # its answers were not asked for
     if found.answer == "cannot be judged":
         return _not_evaluable(case, found.why, found)
     if found.answer == "better" and passed(case.gates):

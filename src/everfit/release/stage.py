@@ -25,7 +25,6 @@ from everfit.records import (
     Column,
     Decision,
     Policy,
-    Problem,
     Study,
     Truth,
     Version,
@@ -38,6 +37,7 @@ from everfit.release.gates import (
     load_fresh,
     loads,
     manifest_holds,
+    passed,
     reproduces,
     tells_segments,
 )
@@ -50,7 +50,7 @@ from everfit.tasks import Task
 GOLDEN_ROWS = 24  # of them a third with missing values, where there are any
 SEEN = "seen.npz"
 
-Score = Callable[[Path, Table], Array]  # a packed version's answers (n, n_outputs) to a table
+Score = Callable[[Version, Table], Array]  # a packed version's answers (n, n_outputs) to a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,10 @@ class Bench:
 
     policy: Policy
     score: Score
-    columns_of: Callable[[Path], Sequence[Column]]  # what a packed version asks for
+    columns_of: Callable[[Version], Sequence[Column]]  # what a packed version asks for
     withheld: Table  # as it was read, before this run cleaned it
     withheld_truth: Truth
     champion: Version | None = None
-    champion_folder: Path | None = None
     looks: int = 1
     promoted: int = 0
     cannot: str = ""
@@ -109,8 +108,9 @@ def release(
     ArtefactRefused : a member's files are gone
     OSError : the disk refused; whoever gave the folder clears it
     """
-    candidate, problem = study.candidate, study.problem
+    candidate = study.candidate
     members = fitted_members(candidate)
+    trusted = tuple(sorted({name for m in members for name in m.part.get("trusted", ())}))
     keep_seen(packing.folder, packing.as_read)
     manifest = pack(
         packing.folder,
@@ -123,47 +123,56 @@ def release(
         golden_rows=golden(training, members, candidate, task),
         key=packing.key,
     )
+    version = Version(
+        model=packing.label.model,
+        number=packing.number,
+        folder=str(packing.folder),
+        sha256=manifest.sha256,
+        problem=study.problem,
+        score=candidate.score,
+        run=packing.label.run,
+        candidate=candidate.name,
+        created_at=packing.label.created_at,
+        trusted=trusted,
+    )
     tell("loading it in a fresh process")
-    fresh = load_fresh(packing.folder, left_s=packing.left_s())
-    gates = [
+    fresh = load_fresh(packing.folder, left_s=packing.left_s(), trusted=trusted)
+    gates = (
         beats_floor(candidate),
         beats_simple(candidate),
         manifest_holds(packing.folder, key=packing.key, sha256=manifest.sha256),
         loads(fresh),
         reproduces(fresh),
         fast_enough(fresh, bench.policy),
-    ]
-    version = Version(
-        model=packing.label.model,
-        number=packing.number,
-        folder=str(packing.folder),
-        sha256=manifest.sha256,
-        problem=problem,
-        score=candidate.score,
-        run=packing.label.run,
-        candidate=candidate.name,
-        created_at=packing.label.created_at,
     )
-    case = Case(
+    case = _case(study, training, version, gates, bench)
+    if bench.champion is None:
+        weakest = tells_segments(candidate.segments, bench.policy)
+        decision = release_first(replace(case, gates=(*gates, weakest)))
+        return _outcome(decision, version, None)
+    decision = _against(bench, bench.champion, case, version, task)
+    return _outcome(decision, version, bench.champion.number)
+
+
+def _case(
+    study: Study, training: Table, version: Version, gates: tuple[Because, ...], bench: Bench
+) -> Case:
+    return Case(
         model=version.model,
         version=version.name,
-        candidate=candidate.name,
-        metric=problem.metric,
-        score=candidate.score,
-        gates=(),
+        candidate=version.candidate,
+        metric=study.problem.metric,
+        score=version.score,
+        gates=gates,
         policy=bench.policy,
         champion=bench.champion.name if bench.champion else "",
         data_sha256=training.source.sha256,
-        run=packing.label.run,
+        run=version.run,
         not_done=study.not_tried,
     )
-    if bench.champion is None or bench.champion_folder is None:
-        gates.append(tells_segments(candidate.segments, bench.policy))
-        decision = release_first(replace(case, gates=tuple(gates)))
-        champion = None
-    else:
-        decision = _against(bench, replace(case, gates=tuple(gates)), packing, task, problem)
-        champion = bench.champion.number
+
+
+def _outcome(decision: Decision, version: Version, champion: int | None) -> Released:
     if decision.kind == "refused":
         version = replace(version, state="refused")
     return Released(decision, version, moves(decision, champion, version.number))
@@ -217,35 +226,26 @@ def was_seen(folder: Path, as_read: Table) -> Array | None:
     return seen
 
 
-def _against(
-    bench: Bench, case: Case, packing: Packing, task: Task, problem: Problem
-) -> Decision:
+def _against(bench: Bench, champion: Version, case: Case, version: Version, task: Task) -> Decision:
     """The decision about a challenger, from the losses of both on the withheld rows."""
-    champion, folder = bench.champion, bench.champion_folder
-    nothing = np.empty(0)
-    if champion is None or folder is None or bench.cannot:
+    if bench.cannot or not passed(case.gates):
+        nothing = np.empty(0)
         return judge(case, nothing, nothing, looks=bench.looks, cannot=bench.cannot)
-    ours = _losses(bench, packing.folder, task, problem)
-    theirs = _losses(bench, folder, task, problem)
+    ours = _losses(bench, version, task)
+    theirs = _losses(bench, champion, task)
     masks = groups(bench.withheld, least=1)
     known = {name: mask[bench.withheld_truth.ids] for name, mask in masks.items()}
-    guard: Because = guards_segments(ours, theirs, known, bench.policy, champion.name)
-    return judge(
-        replace(case, gates=(*case.gates, guard)),
-        ours,
-        theirs,
-        looks=bench.looks,
-        promoted=bench.promoted,
-    )
+    guard = guards_segments(ours, theirs, known, bench.policy, champion.name)
+    case = replace(case, gates=(*case.gates, guard))
+    return judge(case, ours, theirs, looks=bench.looks, promoted=bench.promoted)
 
 
-def _losses(bench: Bench, folder: Path, task: Task, problem: Problem) -> Array:
-    columns = bench.columns_of(folder)
+def _losses(bench: Bench, version: Version, task: Task) -> Array:
+    columns = bench.columns_of(version)
     frame, _ = conform(bench.withheld.frame, columns)
-    table = Table(frame, tuple(columns), bench.withheld.source)
-    values = bench.score(folder, table)
+    values = bench.score(version, Table(frame, tuple(columns), bench.withheld.source))
     answers = Answers(np.arange(len(values)), values)
-    return task.losses(answers, bench.withheld_truth, problem.metric).values
+    return task.losses(answers, bench.withheld_truth, version.problem.metric).values
 
 
 def _any_missing(features: Table) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,16 @@ class Misfit:
     expected: str = ""
 
 
+def with_defaults(scorer: Scorer, table: Table, absent: Iterable[str]) -> Table:
+    """``table`` without the columns ``absent`` that have a default, so that the scorer uses it.
+
+    A reader gives columns that its source does not have as all missing; one row as a dict would
+    get their defaults, and a table must be answered the same.
+    """
+    have = {item.column.name for item in scorer.asked if item.default is not None}
+    return table.drop(have.intersection(absent))
+
+
 class Misfits:
     """Counts over tables that come one after another, as a stream gives them.
 
@@ -39,7 +50,12 @@ class Misfits:
             for item in scorer.asked
             if item.column.kind == "number" and item.low is not None and item.high is not None
         }
-        self._levels = {name: pl.Series(sorted(known)) for name, known in scorer.known.items()}
+        words = {c.name for c in scorer.columns if c.kind in ("category", "ordered")}
+        self._levels = {
+            name: pl.Series(sorted(levels), dtype=pl.String)
+            for name, levels in scorer.known.items()
+            if name in words
+        }
         self._counts: Counter[tuple[str, Literal["unseen", "out_of_range"]]] = Counter()
         self._examples: dict[tuple[str, Literal["unseen", "out_of_range"]], str] = {}
 

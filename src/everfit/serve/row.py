@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from math import isfinite
+from math import isfinite, isnan
 from operator import ge, itemgetter, le
 from typing import Any
 
@@ -23,6 +23,12 @@ EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
 TRUE_WORDS = ("true", "yes", "y", "t", "1")
 FALSE_WORDS = ("false", "no", "n", "f", "0")
+# the words that the reader of data takes for missing in any column (data/columns/missing.py), kept
+# here too because that module needs polars; a test holds both equal
+MISSING_WORDS = frozenset(
+    {"", "?", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "<NA>", "#N/A"}
+    | {"\\N", "NaT", "(null)", "#NA", "-nan", "-NaN"}
+)
 _ORDER = {"number": 0, "boolean": 1, "category": 2, "ordered": 2, "date": 3, "text": 4}
 
 
@@ -59,14 +65,12 @@ class RowReader:
     asked : the columns that some feature plan reads
     known : for category and ordered columns the levels that are known
 
-    ``positions`` says where each column stands in what is returned: numbers and booleans (0 or 1) as
-    floats with NaN for missing, categories and texts as str or None, dates as naive UTC datetimes
-    or None.
+    ``positions`` says where each column stands in what is returned: numbers and booleans (0 or 1)
+    as floats with NaN for missing, categories and texts as str or None, dates as naive UTC
+    datetimes or None.
     """
 
-    def __init__(
-        self, asked: Sequence[Asked], known: Mapping[str, frozenset[str]]
-    ) -> None:
+    def __init__(self, asked: Sequence[Asked], known: Mapping[str, frozenset[str]]) -> None:
         ordered = sorted(asked, key=lambda item: _ORDER[item.column.kind])
         self._asked = ordered
         self.known = dict(known)
@@ -112,7 +116,7 @@ class RowReader:
             for i, levels in self._levels:
                 if row[i] not in levels or row[i].__class__ is not str:
                     return self._slow(values)
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, OverflowError):
             return self._slow(values)
         for i in self._dates:
             if row[i].__class__ is not datetime or row[i].tzinfo is not None:
@@ -120,6 +124,7 @@ class RowReader:
         for i in self._texts:
             if row[i].__class__ is not str:
                 return self._slow(values)
+            row[i] = _text(row[i])
         if self._marks and any(row[i] in marks for i, marks in self._marks.items()):
             return self._slow(values)
         return row, ()
@@ -137,21 +142,22 @@ class RowReader:
             if i < self._n:
                 row.append(self._number(i, item, value, odd))
             elif item.column.kind == "boolean":
-                row.append(self._boolean_value(i, name, value, odd))
+                row.append(self._boolean_value(i, item.column, value, odd))
             elif item.column.kind == "date":
                 row.append(_date(name, value, odd))
             elif item.column.kind == "text":
-                row.append(None if value is None else str(value))
+                row.append(None if _absent(value) else _text(str(value)))
             else:
                 row.append(self._category(i, item.column, value, odd))
         return row, tuple(odd)
 
     def _number(self, i: int, item: Asked, value: Any, odd: list[str]) -> float:
-        if value is None:
+        if _absent(value):
             return NAN
         name = item.column.name
         if isinstance(value, str):
-            if not value.strip() or value.strip() in item.column.missing_marks:
+            bare = value.strip()
+            if bare in MISSING_WORDS or bare in item.column.missing_marks:
                 return NAN
             odd.append(f"{name}: the text {value[:40]!r} was given for a number")
         try:
@@ -161,7 +167,7 @@ class RowReader:
                 odd.append(f"{name}: {_kind_of(value)} was given for a number")
             odd.append(f"{name}: counts as missing")
             return NAN
-        if number != number or number in self._marks.get(i, ()):
+        if isnan(number) or number in self._marks.get(i, ()):
             return NAN
         if not isfinite(number):
             odd.append(f"{name}: an infinite number counts as missing")
@@ -171,7 +177,7 @@ class RowReader:
             odd.append(f"{name}: {number:.6g} is outside the training range {seen}")
         return number
 
-    def _boolean_value(self, i: int, name: str, value: Any, odd: list[str]) -> float:
+    def _boolean_value(self, i: int, column: Column, value: Any, odd: list[str]) -> float:
         words = self._boolean[i]
         try:
             if value in words:
@@ -181,26 +187,49 @@ class RowReader:
             text = ""
         if text in words:
             return words[text]
-        if text in ("", "nan") or value != value:
+        if _absent(value) or _is_mark(str(value), column):
             return NAN
-        odd.append(f"{name}: {str(value)[:40]!r} is neither true nor false, it counts as missing")
+        odd.append(
+            f"{column.name}: {str(value)[:40]!r} is neither true nor false, it counts as missing"
+        )
         return NAN
 
     def _category(self, i: int, column: Column, value: Any, odd: list[str]) -> str | None:
         levels = self._level[i]
-        if value is None or value != value:
+        if _absent(value):
             return None
-        if isinstance(value, (list, dict, tuple, set, bytes)):
+        if not isinstance(value, str) and hasattr(value, "__len__"):
             odd.append(f"{column.name}: {_kind_of(value)} was given for a category, it is missing")
             return None
         tries = _spellings(value)
         for text in tries:
             if text in levels:
                 return text
-        if not tries[-1] or tries[-1] in column.missing_marks:
+        if _is_mark(tries[-1], column):
             return None
         odd.append(f"{column.name}: category {tries[0][:40]!r} is rare or new, it counts as other")
         return tries[0]
+
+
+def _absent(value: Any) -> bool:
+    """Whether the value stands for missing: None, NaN, or pandas' NaT and NA."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124 - NaN and NaT alone differ from themselves
+    except (TypeError, ValueError):
+        # NA refuses to be true or false; an array is no single value and is judged by its type
+        return type(value).__name__ == "NAType"
+
+
+def _is_mark(text: str, column: Column) -> bool:
+    bare = text.strip()
+    return bare in MISSING_WORDS or bare in column.missing_marks
+
+
+def _text(text: str) -> str | None:
+    bare = text.strip()
+    return None if bare in MISSING_WORDS else bare
 
 
 def _kind_of(value: Any) -> str:
@@ -238,10 +267,10 @@ def _spellings(value: Any) -> tuple[str, ...]:
 
 
 def _date(name: str, value: Any, odd: list[str]) -> datetime | None:
-    if value is None or value != value:
+    if _absent(value):
         return None
     if isinstance(value, str):
-        if not value.strip():
+        if value.strip() in MISSING_WORDS:
             return None
         try:
             value = datetime.fromisoformat(value.strip())

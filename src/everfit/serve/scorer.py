@@ -166,14 +166,15 @@ class Scorer:
         return [self._values[i] for i in values.argmax(axis=1)]
 
     def as_table(self, rows: Sequence[Mapping[str, Any]]) -> Table:
-        """Rows as a typed table of the columns that the model reads, coerced as :meth:`row` does."""
+        """Rows as a typed table of what the model reads, coerced as :meth:`row` does."""
         polars, tables = import_module("polars"), import_module("everfit.data.table")
         read = [self._reader(row)[0] for row in rows]
         frame = {}
-        columns = [item.column for item in self._asked if item.column.name in self._reader.positions]
+        known = self._reader.positions
+        columns = [item.column for item in self._asked if item.column.name in known]
         types = {"number": polars.Float64, "boolean": polars.Float64, "date": polars.Datetime("us")}
         for column in columns:
-            at = self._reader.positions[column.name]
+            at = known[column.name]
             kind = types.get(column.kind, polars.String)
             values = polars.Series([row[at] for row in read], dtype=kind)
             if column.kind == "boolean":

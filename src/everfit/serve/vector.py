@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -83,20 +84,18 @@ class Vector:
 
         def run(base: list[Any], row: list[Any], buffer: array[float]) -> None:
             for out, at in items:
-                if base[at] != base[at]:
+                if isnan(base[at]):
                     buffer[out] = 1.0
 
         return run
 
     def _scale(self, group: list[tuple[st.Scale, int]]) -> Operation:
-        items = [
-            (out, self._at[s.column], s.fill, s.centre, s.spread, s.limit) for s, out in group
-        ]
+        items = [(out, self._at[s.column], s.fill, s.centre, s.spread, s.limit) for s, out in group]
 
         def run(base: list[Any], row: list[Any], buffer: array[float]) -> None:
             for out, at, fill, centre, spread, limit in items:
                 x = base[at]
-                x = ((x if x == x else fill) - centre) / spread
+                x = ((fill if isnan(x) else x) - centre) / spread
                 buffer[out] = x if -limit <= x <= limit else (limit if x > 0.0 else -limit)
 
         return run
@@ -110,7 +109,7 @@ class Vector:
         def run(base: list[Any], row: list[Any], buffer: array[float]) -> None:
             for out, at, fill, knots, marks, slopes in items:
                 x = base[at]
-                x = min(max(x if x == x else fill, knots[0]), knots[-1])
+                x = min(max(fill if isnan(x) else x, knots[0]), knots[-1])
                 i = min(max(bisect_right(knots, x) - 1, 0), len(slopes) - 1)
                 buffer[out] = marks[i] + slopes[i] * (x - knots[i])
 
@@ -171,8 +170,8 @@ class Vector:
                 key = 0.0
                 for at, size in places:
                     code = base[at]
-                    key = key * (size + 1) + (code if code == code else size)
-                buffer[out:end] = table.get(key, default)  # type: ignore[call-overload]
+                    key = key * (size + 1) + (size if isnan(code) else code)
+                buffer[out:end] = table.get(key, default)
 
         return run
 
@@ -198,7 +197,7 @@ class Vector:
         def run(base: list[Any], row: list[Any], buffer: array[float]) -> None:
             for out, at, category, table in items:
                 code = base[category]
-                buffer[out] = base[at] - table[int(code) if code == code else -1]
+                buffer[out] = base[at] - table[-1 if isnan(code) else int(code)]
 
         return run
 

@@ -14,9 +14,7 @@ def account(study: Study, *, model: str, run: str, data_sha256: str) -> Decision
     return Decision(
         model=model,
         kind="studied",
-        headline=(
-            f"Tried {len(judged)} hypotheses; proposes {candidate.name}: {metric} {score}"
-        ),
+        headline=(f"Tried {len(judged)} hypotheses; proposes {candidate.name}: {metric} {score}"),
         because=(
             Because(
                 f"honest {metric} of the choice",

@@ -79,12 +79,8 @@ def _shares(counts: Array, loss: float) -> Blend:
     return Blend(tuple(int(m) for m in members), tuple(float(s) for s in shares), loss)
 
 
-def _trimmed(
-    blend: Blend, values: Sequence[Array], truth: Truth, task: Task, metric: str
-) -> Blend:
-    kept = [
-        (m, s) for m, s in zip(blend.members, blend.shares, strict=True) if s >= LEAST_SHARE
-    ]
+def _trimmed(blend: Blend, values: Sequence[Array], truth: Truth, task: Task, metric: str) -> Blend:
+    kept = [(m, s) for m, s in zip(blend.members, blend.shares, strict=True) if s >= LEAST_SHARE]
     if len(kept) == len(blend.members):
         return blend
     total = sum(s for _, s in kept)

@@ -17,7 +17,6 @@ from everfit.deadline import Deadline
 from everfit.errors import BudgetSpent
 from everfit.executors import Executor
 from everfit.records import (
-    Answers,
     Assessment,
     Candidate,
     Cut,
@@ -37,13 +36,13 @@ from everfit.study.finish import (
     speaks_of,
     trials,
 )
-from everfit.study.blend import blended
 from everfit.study.pace import Pace, pace_of
 from everfit.study.portfolio import portfolio
 from everfit.study.race import Course, Keep, Race, Recall
 from everfit.study.search import Search
 from everfit.study.segments import segments
 from everfit.study.workspace import lay_out
+from everfit.study.worth import standard_error
 from everfit.tasks import Task
 
 
@@ -171,27 +170,20 @@ def _reserve(race: Race, pace: Pace) -> float:
 def _conclude(
     race: Race, features: Table, pace: Pace
 ) -> tuple[Candidate, tuple[Any, ...], tuple[str, ...]]:
-    course = race.course
+    course, metric = race.course, race.course.problem.metric
     judged = judge(race)
-    blend, simpler = propose(race, judged)
-    answers = Answers(judged.truth.ids, blended(judged.values, blend))
-    calibration = course.task.calibrate(answers, judged.truth)
-    values = course.task.adjust(answers.values, calibration)
-    losses = course.task.losses(Answers(answers.ids, values), judged.truth, course.problem.metric)
-    score, optimism = score_honestly(
-        race, judged, blend, calibration, seconds=pace.score_s
-    )
+    chosen = propose(race, judged)
+    losses = chosen.losses
+    score, optimism = score_honestly(race, judged, chosen, seconds=pace.score_s)
     left = race.deadline.left() - pace.release_s
-    members, notes = refit(race, judged, blend, seconds=left)
+    members, notes = refit(race, judged, chosen.blend, seconds=left)
     mid = float(np.average(losses.values, weights=losses.weight))
-    half = 1.96 * judged.widening * float(losses.values.std(ddof=1)) / len(losses.values) ** 0.5
-    shown = course.task.shown(
-        course.problem.metric, values, judged.truth.values, judged.truth.weight
-    )
+    half = 1.96 * standard_error(losses.values, judged.widening)
+    shown = course.task.shown(metric, chosen.values, judged.truth.values, judged.truth.weight)
     candidate = Candidate(
         name=candidate_name([member.hypothesis for member in members]),
         members=members,
-        calibration=calibration,
+        calibration=chosen.calibration,
         score=score,
         loss=replace(score, low=mid - half, mid=mid, high=mid + half),
         selection_score=shown,
@@ -200,8 +192,15 @@ def _conclude(
         speaks_of=speaks_of(race, judged, members),
         segments=segments(features, losses),
     )
-    note = f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen"
-    return candidate, trials(race, judged), (*filter(None, [simpler]), *notes, note)
+    notes = (*filter(None, [chosen.note]), *notes)
+    return (
+        candidate,
+        trials(race, judged),
+        (
+            *notes,
+            f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen",
+        ),
+    )
 
 
 def _whole(ids: Any, values: Any, n_rows: int) -> Any:

@@ -15,7 +15,7 @@ from everfit.evidence.interval import Interval
 from everfit.evidence.paired import paired_gain
 from everfit.evidence.selection import selected_score
 from everfit.executors import Job
-from everfit.records import Answers, Array, Candidate, Hypothesis, Member, Trial, Truth
+from everfit.records import Answers, Array, Hypothesis, Losses, Member, Trial, Truth
 from everfit.study.blend import Blend, blended, greedy
 from everfit.study.entry import Entry
 from everfit.study.fold import ALL_ROWS
@@ -57,27 +57,46 @@ def choose_blend(race: Race, judged: Judged) -> Blend:
     return greedy(judged.values[:BLEND_FIELD], judged.truth, task, metric)
 
 
-def propose(race: Race, judged: Judged) -> tuple[Blend, str]:
-    """The blend to release, or the simple model when no blend is clearly better; and a note."""
-    blend = choose_blend(race, judged)
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The blend to release, its calibration, and what it answers on the common rows."""
+
+    blend: Blend
+    calibration: Mapping[str, float]
+    values: Array  # (n, n_outputs), calibrated
+    losses: Losses
+    note: str = ""
+
+
+def propose(race: Race, judged: Judged) -> Chosen:
+    """The blend to release, or the simple model when no blend is clearly better."""
+    chosen = _calibrated(race, judged, choose_blend(race, judged))
     simple = [i for i, e in enumerate(judged.entries) if e.hypothesis.stage == "simple"]
-    if not simple or blend.members == (simple[0],):
-        return blend, ""
-    task, metric = race.course.task, race.course.problem.metric
-    answers = Answers(judged.truth.ids, blended(judged.values, blend))
-    losses = task.losses(answers, judged.truth, metric).values
-    gain = gain_over(race, judged, losses, "simple")
+    if not simple or chosen.blend.members == (simple[0],):
+        return chosen
+    gain = gain_over(race, judged, chosen.losses.values, "simple")
     if gain.low > 0:
-        return blend, ""
-    names = candidate_name([judged.entries[m].hypothesis for m in blend.members])
-    return Blend((simple[0],), (1.0,), float("nan")), (
+        return chosen
+    names = candidate_name([judged.entries[m].hypothesis for m in chosen.blend.members])
+    note = (
         f"{names} was not chosen: its drop of the mean loss against the simple model is "
         f"{gain.mid:.2g} ({gain.low:.2g} to {gain.high:.2g}), not clearly above 0"
     )
+    alone = Blend((simple[0],), (1.0,), float("nan"))
+    return replace(_calibrated(race, judged, alone), note=note)
+
+
+def _calibrated(race: Race, judged: Judged, blend: Blend) -> Chosen:
+    task, metric = race.course.task, race.course.problem.metric
+    answers = Answers(judged.truth.ids, blended(judged.values, blend))
+    calibration = task.calibrate(answers, judged.truth)
+    values = task.adjust(answers.values, calibration)
+    losses = task.losses(Answers(answers.ids, values), judged.truth, metric)
+    return Chosen(blend, calibration, values, losses)
 
 
 def score_honestly(
-    race: Race, judged: Judged, blend: Blend, calibration: Mapping[str, float], *, seconds: float
+    race: Race, judged: Judged, chosen: Chosen, *, seconds: float
 ) -> tuple[Interval, float]:
     """The 95% range of the metric for the whole procedure of choosing, and its optimism.
 
@@ -95,7 +114,7 @@ def score_honestly(
 
     def choose(rows: Array) -> tuple[Sequence[Array], Blend, Mapping[str, float]]:
         if np.array_equal(rows, everything):
-            return judged.values, blend, calibration
+            return judged.values, chosen.blend, chosen.calibration
         if len(rows) > CHOICE_ROWS:
             rows = rng.choice(rows, CHOICE_ROWS, replace=False)
         some = _rows(truth, rows)
@@ -108,9 +127,9 @@ def score_honestly(
         return field_, again, task.calibrate(Answers(some.ids, blended(part, again)), some)
 
     def score(choice: tuple[Sequence[Array], Blend, Mapping[str, float]], rows: Array) -> float:
-        values, chosen, settings = choice
-        used = Blend(tuple(range(len(chosen.members))), chosen.shares, chosen.loss)
-        mixed = blended([values[m][rows] for m in chosen.members], used)
+        values, blend, settings = choice
+        used = Blend(tuple(range(len(blend.members))), blend.shares, blend.loss)
+        mixed = blended([values[m][rows] for m in blend.members], used)
         some = _rows(truth, rows)
         adjusted = task.adjust(mixed, settings)
         return task.shown(problem.metric, adjusted, some.values, some.weight)
@@ -308,19 +327,3 @@ def _rows(truth: Truth, rows: Array) -> Truth:
     """The truth of some rows, numbered from 0: a draw may hold a row twice."""
     weight = None if truth.weight is None else truth.weight[rows]
     return Truth(np.arange(len(rows)), truth.values[rows], weight)
-
-
-__all__ = [
-    "Candidate",
-    "Judged",
-    "candidate_name",
-    "choose_blend",
-    "gain_over",
-    "judge",
-    "propose",
-    "refit",
-    "refit_seconds",
-    "score_honestly",
-    "speaks_of",
-    "trials",
-]

@@ -44,9 +44,7 @@ def fit_fold(
     everything = np.arange(material.features.n_rows)
     chosen = material.cuts[cut].history if cut != ALL_ROWS else everything
     history_rows, target, weight = known(material.truth, chosen)
-    history = History(
-        material.features.take(history_rows), target, form, n_outputs, seed, weight
-    )
+    history = History(material.features.take(history_rows), target, form, n_outputs, seed, weight)
     budget = FitBudget(seconds, threads, rounds, lambda: until - time.monotonic())
 
     began = time.monotonic()

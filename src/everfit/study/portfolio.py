@@ -9,7 +9,7 @@ raises its step further when its rounds do not fit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,10 @@ def portfolio(
     ['linear', 'boosted']
     """
     facts = _Facts(n_rows, n_features, n_categorical, form, n_outputs)
-    listed = [*_simple(facts), *_strong(facts), *_further(facts)]
+    listed = [
+        _with_enough_columns(hypothesis, n_features)
+        for hypothesis in (*_simple(facts), *_strong(facts), *_further(facts))
+    ]
     if skewed and form == "values":
         listed = _with_logs(listed)
     return tuple(listed[: most_hypotheses(n_rows)])
@@ -191,7 +194,7 @@ def _further(facts: _Facts) -> list[Hypothesis]:
         ),
         Hypothesis(
             "boosted trees, few columns a tree", "boosted", dict(_FEW_COLUMNS),
-            f"each tree sees 42% of {facts.n_features} columns: weaker columns get their turn",
+            f"each tree sees a few of {facts.n_features} columns: weaker columns get their turn",
         ),
         Hypothesis(
             "boosted trees, small", "boosted", dict(_SMALL),
@@ -271,6 +274,18 @@ _LARGE_RANDOM = {"lr": 0.05, "leaves": 180, "columns": 0.404, "rows": 0.95, "ext
 _RANDOM_MADE = {"view": "engineered", "lr": 0.05, "leaves": 64, "columns": 0.553, "rows": 0.992,
                 "extra": True, "leaf_rows": 28, "l1": 0.914, "l2": 1.904, "cat_l2": 0.0143,
                 "cat_smooth": 1.87, "onehot": 18, "cat_group": 54}  # fmt: skip
+
+
+def _with_enough_columns(hypothesis: Hypothesis, n_features: int) -> Hypothesis:
+    """Shares of columns were learnt on wide tables: a tree gets five columns, or all there are.
+
+    On the five columns of phoneme, two a tree gave a log loss of 0.37 instead of 0.25.
+    """
+    share = hypothesis.settings.get("columns", 1.0)
+    if hypothesis.learner != "boosted" or share * n_features >= 5:
+        return hypothesis
+    settings = dict(hypothesis.settings) | {"columns": min(1.0, 5 / max(n_features, 1))}
+    return replace(hypothesis, settings=settings)
 
 
 def _with_logs(listed: list[Hypothesis]) -> list[Hypothesis]:

@@ -37,7 +37,7 @@ Keep = Callable[[str, Mapping[str, Any], Path], Path]
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What the race runs on: the problem, its cuts and truth, where fits run, what is remembered."""
+    """What the race runs on: problem, cuts and truth, where fits run, what is remembered."""
 
     problem: Problem
     task: Task

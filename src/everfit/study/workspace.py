@@ -46,7 +46,7 @@ def pick_up(folder: Path) -> Material:
     source = from_plain(Source, described["source"])
     frame = pl.read_ipc(folder / "features.arrow")
     with np.load(folder / "truth.npz") as arrays:
-        weight = arrays["weight"] if "weight" in arrays else None
+        weight = arrays.get("weight")
         truth = Truth(arrays["ids"], arrays["values"], weight)
         n_cuts = sum(name.startswith("asked_") for name in arrays)
         cuts = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -26,9 +27,9 @@ def worth(best_losses: Sequence[float], error: float) -> Worth:
     """Judge a search by its record: the blend's loss after each finished trial.
 
     ``error`` is the standard error of that loss: a gain that is a small share of it can neither be
-    seen nor trusted (Makarova et al. 2022 stop a search by the same comparison). The expected gain of
-    the next trial is the mean gain of the trials so far, recent ones counting more, together with a
-    prior that keeps the first few unlucky trials from ending the search.
+    seen nor trusted (Makarova et al. 2022 stop a search by the same comparison). The expected gain
+    of the next trial is the mean gain of the trials so far, recent ones counting more, together
+    with a prior that keeps the first few unlucky trials from ending the search.
 
     Examples
     --------
@@ -37,7 +38,7 @@ def worth(best_losses: Sequence[float], error: float) -> Worth:
     >>> worth([0.45] * 40, error=0.02).go_on
     False
     """
-    gains = [max(0.0, a - b) for a, b in zip(best_losses, best_losses[1:], strict=False)]
+    gains = [max(0.0, a - b) for a, b in pairwise(best_losses)]
     weights = [0.9 ** (len(gains) - 1 - i) for i in range(len(gains))]
     prior = PRIOR_TRIALS * 0.9 ** len(gains)
     expected = sum(g * w for g, w in zip(gains, weights, strict=True)) + prior * 0.5 * error

@@ -37,9 +37,10 @@ class Regress:
         """The problem of predicting a number."""
         values = table.frame[target]
         if not values.dtype.is_numeric():
+            some = values.drop_nulls()[:1].to_list()
             raise TargetUnusable(
                 f"the target {target!r} is no number",
-                got=f"kind {table.column(target).kind}, such as {values.drop_nulls().head(1).to_list()}",
+                got=f"kind {table.column(target).kind}, such as {some}",
                 expected="a column of numbers",
                 do="leave --task out, or name another target",
             )

@@ -13,12 +13,12 @@ from tests.faces.build import assessment, decision, result, study, trial, versio
 GOLDEN = """\
 Done in 52 s (budget 1 min). Store: ./.everfit
 
-  rank  trial         AUC  95% range      fit   predict/row
-     1  blend of 2  0.849  0.838 - 0.860  1:22  42 us        <- v1
-     2  LightGBM    0.847  0.836 - 0.858  0:41  21 us
-     3  CatBoost    0.845  0.834 - 0.856  0:41  21 us
-     -  prior       0.500  0.489 - 0.511  0:41  21 us        to beat
-        1 more: everfit leaderboard churn
+  #  trial              AUC  95% range      fit   per row
+  1  blend of 2       0.849  0.838 - 0.860  1:22  42 us    <- v1
+  2  LightGBM         0.847  0.836 - 0.858  0:41  21 us
+  3  CatBoost         0.845  0.834 - 0.856  0:41  21 us
+  -  prior (to beat)  0.500  0.489 - 0.511  0:41  21 us
+     1 more: everfit leaderboard churn
 
 Verdict  Promoted v1: it beats the floor beyond noise.
 Watch    Segment plan_type=trial is weaker: mean loss higher by 0.060 (0.040 -

@@ -15,7 +15,7 @@ from tests.faces.build import AT, decision
         (Because("rows", True), "rows - passed"),
         (
             Because("rows", None, note="none were withheld"),
-            "rows: none were withheld - not checked",
+            "rows: none were withheld",
         ),
         (
             Because("p", False, 0.2, limit=0.05, limit_by="maria"),
@@ -27,7 +27,8 @@ from tests.faces.build import AT, decision
             "gap: 0.004 AUC (95% range -0.003 to 0.011), 9,612 rows; limit 0.005 AUC (default)"
             " - failed",
         ),
-        (Because("nan", None, float("nan"), limit=1.0), "nan: -; limit 1 (default) - not checked"),
+        (Because("golden", None), "golden - not checked"),
+        (Because("nan", False, float("nan"), limit=1.0), "nan: -; limit 1 (default) - failed"),
     ],
 )
 def test_a_rule_says_measured_range_rows_limit_and_who_set_it(because: Because, line: str) -> None:

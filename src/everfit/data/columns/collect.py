@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from everfit.data.columns.missing import blank, is_mark_beside_numbers, marks_in, stripped
-from everfit.data.columns.reading import TEXT, Reading, choose, tally, tolerable
+from everfit.data.columns.reading import TEXT, Reading, choose, spread, tally, tolerable
 
 MAX_ODD_WORDS = 1_000  # more different words than this: the column is no column of numbers
 
@@ -17,7 +17,8 @@ MAX_ODD_WORDS = 1_000  # more different words than this: the column is no column
 class Collected:
     """One whole column: its values, the marks found, and notes about cells that did not fit.
 
-    ``cells`` are the distinct words of a column that stayed text, None for others.
+    ``cells`` are the words of a column that stayed text, each at least once, and ``n_distinct``
+    how many differ; None for other columns.
     """
 
     values: pl.Series
@@ -26,6 +27,7 @@ class Collected:
     notes: tuple[str, ...] = ()
     from_text: bool = False
     cells: pl.Series | None = None
+    n_distinct: int | None = None
 
 
 @dataclass(slots=True)
@@ -105,19 +107,26 @@ class Collector:
         if self.again:
             return None
         reading = self._reading or TEXT
-        if not reading.is_text:
-            n_fit = sum(len(chunk) - chunk.null_count() for chunk in self._chunks)
-            if not tolerable(self._odd, n_fit):
-                self._give_up()
-                return None
+        if not reading.is_text and len(self._chunks) > 1 and self._contradicted(reading):
+            self._give_up()
+            return None
         values = self._join()
         if values.dtype != pl.String:
             marks, notes = self._odd_words()
             return Collected(values, reading, marks, notes, self._text)
         return self._finish_words(values)
 
+    def _contradicted(self, reading: Reading) -> bool:
+        """Whether later cells may mean another reading than the first batch suggested."""
+        if reading.form is not None and reading.form.either:
+            return True
+        if not all(is_mark_beside_numbers(word) for word in self._odd):
+            return True
+        n_fit = sum(len(chunk) - chunk.null_count() for chunk in self._chunks)
+        return not tolerable(self._odd, n_fit)
+
     def _finish_words(self, values: pl.Series) -> Collected:
-        cells, counts = tally(values)
+        cells, counts, n_distinct = spread(values)
         if not self.as_words and len(cells):
             reading = choose(cells, counts, comma=self.comma)
             if not reading.is_text:
@@ -127,9 +136,11 @@ class Collector:
                 return Collected(read, reading, marks, notes, True)
         found = marks_in(cells)
         words = blank(values, found)
-        cells = cells.filter(~cells.is_in(pl.Series(sorted(found), dtype=pl.String).implode()))
+        if found:
+            cells = cells.filter(~cells.is_in(pl.Series(sorted(found), dtype=pl.String).implode()))
+            n_distinct -= len(found)
         marks = tuple(sorted(found)) + ((" ",) if self._blanks else ())
-        return Collected(words, TEXT, marks, (), True, cells)
+        return Collected(words, TEXT, marks, (), True, cells, n_distinct)
 
     def _join(self) -> pl.Series:
         """One contiguous series; chunks of different types become the type that holds both."""

@@ -63,12 +63,14 @@ _ZONED = r"(?:Z|UTC|[+-]\d{2}:?\d{2})$"
 class DateForm:
     """How the dates of one column are written: a strftime format, and whether a zone follows.
 
-    ``unsure`` holds the other reading when day and month could be either way round.
+    ``either`` is true when day and month could be either way round by their numbers; ``unsure``
+    then holds the other way when the order of the rows did not tell them apart.
     """
 
     format: str
     zoned: bool = False
     unsure: str = ""
+    either: bool = False
 
     @property
     def words(self) -> str:
@@ -165,12 +167,12 @@ def _day_or_month(texts: pl.Series, counts: pl.Series, form: DateForm, fit: int)
         return form
     steps = [_steps(parse_dates(texts, choice)) for choice in (form, other)]
     if steps[1] < 0.5 * steps[0]:
-        return DateForm(other.format, form.zoned)
+        return DateForm(other.format, form.zoned, either=True)
     if steps[0] < 0.5 * steps[1]:
-        return form
+        return DateForm(form.format, form.zoned, either=True)
     first = min(form, other, key=lambda choice: _preference(choice.format))
     second = other if first == form else form
-    return DateForm(first.format, form.zoned, unsure=second.format)
+    return DateForm(first.format, form.zoned, unsure=second.format, either=True)
 
 
 def _preference(format_: str) -> int:

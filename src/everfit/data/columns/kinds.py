@@ -64,12 +64,13 @@ def judge(column: Collected, *, target: bool = False, levels: tuple[str, ...] = 
     cells = column.cells
     if cells is None or words is not values:
         cells = words.drop_nulls().unique()
-    return _judge_words(words, cells, target)
+        n_distinct = len(cells)
+    return _judge_words(words, cells, n_distinct, target)
 
 
 def _n_distinct(column: Collected) -> int:
-    if column.cells is not None:
-        return len(column.cells)
+    if column.n_distinct is not None:
+        return column.n_distinct
     return int(column.values.n_unique()) - int(column.values.null_count() > 0)
 
 
@@ -134,19 +135,18 @@ def stamps(values: pl.Series) -> pl.Series | None:
     return None
 
 
-def _judge_words(values: pl.Series, words: pl.Series, target: bool) -> Judged:
-    """``words`` are the distinct ones of ``values``."""
+def _judge_words(values: pl.Series, words: pl.Series, n_distinct: int, target: bool) -> Judged:
+    """``words`` are those of ``values``, each at least once."""
     n_known = len(values) - values.null_count()
-    n_distinct = len(words)
     if not target:
         pair = word_pair(values, words) if n_distinct <= 6 else ()
         if pair:
             truth = values.str.to_lowercase() == pair[1].lower()
             return Judged(truth, "boolean", f"{pair[0]} and {pair[1]}", pair, 2)
-        why = _text(words, n_known)
+        why = _text(words, n_distinct, n_known)
         if why:
             return Judged(values, "text", why, (), n_distinct)
-        why = _word_key(values.name, words, n_known)
+        why = _word_key(values.name, words, n_distinct, n_known)
         if why:
             return Judged(values, "identifier", why, (), n_distinct)
     levels = ordered_levels(words.to_list()) if n_distinct <= 20 else ()
@@ -165,30 +165,30 @@ def word_pair(values: pl.Series, words: pl.Series) -> tuple[str, ...]:
     return ()
 
 
-def _text(words: pl.Series, n_known: int) -> str:
+def _text(words: pl.Series, n_distinct: int, n_known: int) -> str:
     """Why words are free text; empty when they are not."""
-    if len(words) < N_SURE or (len(words) < 0.2 * n_known and len(words) < 1_000):
+    if n_distinct < N_SURE or (n_distinct < 0.2 * n_known and n_distinct < 1_000):
         return ""
     n_words = words.str.count_matches(r"\S+")
     mean = n_words.mean()
     length = words.str.len_chars().mean()
     if not isinstance(mean, float) or not isinstance(length, float):
         return ""
-    if mean >= 3.5 or (mean >= 2.5 and len(words) > 0.5 * n_known) or (mean > 2 and length >= 40):
-        return f"free text, {mean:.0f} words a cell, {len(words):,} different cells"
+    if mean >= 3.5 or (mean >= 2.5 and n_distinct > 0.5 * n_known) or (mean > 2 and length >= 40):
+        return f"free text, {mean:.0f} words a cell, {n_distinct:,} different cells"
     return ""
 
 
-def _word_key(name: str, words: pl.Series, n_known: int) -> str:
+def _word_key(name: str, words: pl.Series, n_distinct: int, n_known: int) -> str:
     """Why words are a key; empty when they are categories."""
     if n_known < N_SURE:
         return ""
-    if len(words) >= KEY_SHARE * n_known:
+    if n_distinct >= KEY_SHARE * n_known:
         return "nearly every value differs"
     hashes = words.str.contains(_HASH).mean()
-    if isinstance(hashes, float) and hashes > 0.95 and len(words) > 0.5 * n_known:
+    if isinstance(hashes, float) and hashes > 0.95 and n_distinct > 0.5 * n_known:
         return "looks like hashes"
-    if _KEY_NAME.search(name) and len(words) > 0.8 * n_known:
+    if _KEY_NAME.search(name) and n_distinct > 0.8 * n_known:
         return "named like a key, most values differ"
     return ""
 

@@ -19,6 +19,7 @@ from everfit.data.columns.numbers import NumberStyle, best_style, parse_numbers
 _VALUE = re.compile(r"\d|^[+-]?inf", re.IGNORECASE)
 JUNK_SHARE = 0.02  # of the cells; more odd words than this and a column is words
 JUNK_WORDS = 10  # different odd words; a column of codes such as V27 has many
+MANY = 50_000  # different words
 MIN_NUMBERS = 0.5  # of the cells that are no mark; less is a column of words
 
 
@@ -59,13 +60,30 @@ def tally(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     return found["cell"], found["len"]
 
 
+def spread(texts: pl.Series) -> tuple[pl.Series, pl.Series, int]:
+    """Cells that stand for the whole column, how often each counts, and how many differ.
+
+    As :func:`tally`, but a column of very many different words is given cell by cell, because a
+    table of them would take several times the memory of the column. The different words are
+    counted by 64-bit hashes there: two of a million share one with a probability of 3e-8.
+    """
+    known = texts.drop_nulls()
+    if len(known) > MANY:
+        hashed = known.hash().sort()
+        n_distinct = 1 + int((hashed != hashed.shift(1)).sum())
+        if n_distinct > MANY:
+            return known, pl.repeat(1, len(known), dtype=pl.UInt32, eager=True), n_distinct
+    cells, counts = tally(texts)
+    return cells, counts, len(cells)
+
+
 def choose(cells: pl.Series, counts: pl.Series, *, comma: bool = False) -> Reading:
     """The reading of a column with these distinct cells.
 
     Parameters
     ----------
-    cells, counts : distinct cells without blanks around them in order of first appearance, and
-        how often each comes
+    cells, counts : cells without blanks around them in order of first appearance, and how often
+        each counts
     comma : decimal commas are likely
 
     Examples

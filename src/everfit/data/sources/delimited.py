@@ -23,8 +23,8 @@ from everfit.data.sources.dialect import Dialect, detect, ill_quoted
 from everfit.data.sources.survey import HEAD, QuoteTally, Survey, rewritten, survey
 from everfit.errors import DataError, SourceUnreadable
 
-# bytes; a batch of text in memory is about three times this, so it grows with the file only
-PARSER_BLOCKS = (2 << 20, 16 << 20)
+PARSER_BLOCK = 512 << 10  # bytes; the parser holds about thirty of them at once
+BATCHES = (1 << 20, 16 << 20)  # bytes of text in a frame, growing with the file
 WHOLE_CHECK = 64 << 20  # quotes of files up to this size are checked as a whole
 
 
@@ -204,6 +204,17 @@ class Delimited:
         )
 
     def _parse(self, columns: Sequence[str] | None) -> Iterator[pl.DataFrame]:
+        low, high = BATCHES
+        enough = min(high, max(low, self._path.stat().st_size // 48))
+        waiting: list[pa.RecordBatch] = []
+        for batch in self._record_batches(columns):
+            waiting.append(batch)
+            if sum(one.nbytes for one in waiting) >= enough:
+                yield _frame(waiting)
+        if waiting:
+            yield _frame(waiting)
+
+    def _record_batches(self, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
         reader = _reader(self._path, self._dialect, self.names, columns, self._on_bad_row)
         while reader is not None:
             try:
@@ -212,9 +223,8 @@ class Delimited:
                 return
             except pa.ArrowInvalid as error:
                 raise self._failure(error) from error
-            frame = pl.from_arrow(batch)
-            if isinstance(frame, pl.DataFrame) and frame.height:
-                yield frame
+            if batch.num_rows:
+                yield batch
 
     def _on_bad_row(self, row: Any) -> str:
         text = (row.text or "").strip().encode("utf-8")
@@ -241,9 +251,12 @@ class Delimited:
         )
 
 
-def _block_size(path: Path) -> int:
-    low, high = PARSER_BLOCKS
-    return min(high, max(low, path.stat().st_size // 32))
+def _frame(waiting: list[pa.RecordBatch]) -> pl.DataFrame:
+    """The waiting batches as one frame; the list is emptied, so that their memory goes back."""
+    frame = pl.from_arrow(pa.Table.from_batches(waiting))
+    waiting.clear()
+    pa.default_memory_pool().release_unused()
+    return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
 
 
 def _reader(
@@ -259,8 +272,8 @@ def _reader(
             read_options=arrow_csv.ReadOptions(
                 column_names=list(names),
                 skip_rows=dialect.skip_lines,
-                block_size=_block_size(path),
-                use_threads=True,
+                block_size=PARSER_BLOCK,
+                use_threads=False,  # threads read ahead as much as fits, which is the file
             ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=dialect.separator,

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 import typer
 from typer.main import get_command
 
-from everfit.errors import EverfitError, Interrupted, StoreFailed
+from everfit.errors import EverfitError, Interrupted, ModelUnknown, StoreFailed
 from everfit.faces.cli.app import app
 from everfit.faces.cli.everywhere import Face, as_usage
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         return _report(as_usage(error.format_message()), as_json)
+    except ModelUnknown as error:
+        return _report(_with_command(error, arguments), as_json)
     except EverfitError as error:
         return _report(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -92,6 +95,18 @@ def _report(error: EverfitError, as_json: bool) -> int:
     text = json.dumps({"error": error.as_dict()}, ensure_ascii=False) if as_json else str(error)
     sys.stderr.write(text + "\n")
     return error.exit_code
+
+
+def _with_command(error: ModelUnknown, arguments: Sequence[str]) -> ModelUnknown:
+    """The error with the whole command as it should have been, when a near name is known."""
+    near, wrong = re.search(r"did you mean '([^']+)'", error.do), re.search(r"'([^']+)'", error.got)
+    word = wrong[1] if wrong else next((w for w in arguments if repr(w) in error.what), None)
+    if near is None or word not in arguments:
+        return error
+    meant = shlex.join(near[1] if argument == word else argument for argument in arguments)
+    return ModelUnknown(
+        error.what, got=error.got, expected=error.expected, do=f"{error.do} everfit {meant}"
+    )
 
 
 def _disk(error: OSError) -> EverfitError:

@@ -21,11 +21,11 @@ from everfit.faces.cli.opening import house_of
 from everfit.faces.cli.outputs import FORMATS, open_sink
 from everfit.faces.found import scorer_of
 from everfit.faces.progress import rows_told
-from everfit.faces.words.misfits import misfit_lines, plain_misfits, shortened
+from everfit.faces.words.misfits import absent_columns, misfit_lines, plain_misfits, shortened
 from everfit.faces.words.shapes import dump, envelope
 from everfit.records import Array, Column
 from everfit.serve import Scorer
-from everfit.serve.misfits import Misfits
+from everfit.serve.misfits import Misfits, with_defaults
 
 SAMPLE_BYTES = 1 << 20
 
@@ -112,7 +112,8 @@ def _answer_stream(
     notes: list[str] = []
     tables = stream(source, like, query=query)
     first = next(tables)  # an error of the source comes before any output is opened
-    _require_kept(first, keep)
+    absent = absent_columns(first.source.notes)
+    _require_kept(first, keep, absent)
     expected = expected_rows(source)
     with ExitStack() as stack:
         sink = stack.enter_context(open_sink(output, face.as_json, model))
@@ -120,7 +121,7 @@ def _answer_stream(
         for table in chain([first], tables):
             notes += table.source.notes
             misfits.add(table)
-            sink.write(answers_frame(scorer, table, keep))
+            sink.write(answers_frame(scorer, table, keep, absent))
             rows.add(table.n_rows, (rows.rows + table.n_rows) / expected if expected else None)
         found = misfits.found()
         sink.close_with({"rows": rows.rows, "misfits": plain_misfits(found, notes)})
@@ -130,29 +131,26 @@ def _answer_stream(
 
 def _columns(scorer: Scorer, keep: Sequence[str]) -> list[Column]:
     known = {column.name: column for column in scorer.columns}
-    extra = [Column(n, "identifier", "ignore") for n in keep if n not in known]
+    extra = [Column(n, "identifier") for n in keep if n not in known]
     return [*known.values(), *extra]
 
 
-def _require_kept(table: Table, keep: Sequence[str]) -> None:
+def _require_kept(table: Table, keep: Sequence[str], absent: set[str]) -> None:
     # a column that is not there reads as all missing; for one that was asked for that is an error
-    absent = [
-        n
-        for n in keep
-        if f"column {n!r} is not there and counts as missing" in table.source.notes
-        or n not in table.frame.columns
-    ]
-    if absent:
-        hint = near(absent[0], table.frame.columns)
-        raise ColumnMissing(
-            f"column {absent[0]!r} of --keep is not in {table.source.uri}",
-            do=f"did you mean {hint}?" if hint else "leave it out",
-        )
+    for name in keep:
+        if name in absent:
+            hint = near(name, [n for n in table.frame.columns if n not in absent])
+            raise ColumnMissing(
+                f"column {name!r} of --keep is not in {table.source.uri}",
+                do=f"did you mean {hint}?" if hint else "leave it out",
+            )
 
 
-def answers_frame(scorer: Scorer, table: Table, keep: Sequence[str]) -> pl.DataFrame:
+def answers_frame(
+    scorer: Scorer, table: Table, keep: Sequence[str], absent: set[str]
+) -> pl.DataFrame:
     """Kept columns, ``prediction``, and one ``p_LABEL`` for each class."""
-    values: Array = scorer.table(table)
+    values: Array = scorer.table(with_defaults(scorer, table, absent))
     made = [table.frame[name] for name in keep]
     made.append(pl.Series("prediction", scorer.decide(values)))
     if scorer.form == "probabilities":

@@ -25,12 +25,12 @@ from everfit.faces.words.block import final_block, watch_list
 from everfit.faces.words.card import card_html
 from everfit.faces.words.figures import in_words, metric_name
 from everfit.faces.words.ledger import ledger_text
-from everfit.faces.words.misfits import InputWarning, misfit_lines, shortened
+from everfit.faces.words.misfits import InputWarning, absent_columns, misfit_lines, shortened
 from everfit.house import Comparison
 from everfit.loop import RunResult
 from everfit.records import Array, Decision, Problem, Study, Version
 from everfit.serve import Answer, Scorer
-from everfit.serve.misfits import Misfits
+from everfit.serve.misfits import Misfits, with_defaults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +250,7 @@ def _values(scorer: Scorer, rows: Any) -> Array:
     misfits = Misfits(scorer)
     misfits.add(table)
     _warn(misfit_lines(misfits.found(), table.source.notes))
-    return scorer.table(table)
+    return scorer.table(with_defaults(scorer, table, absent_columns(table.source.notes)))
 
 
 def _answers(scorer: Scorer, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Answer]:

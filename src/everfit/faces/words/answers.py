@@ -125,7 +125,7 @@ def _short(value: Any) -> str:
 def columns_text(columns: Sequence[Mapping[str, Any]]) -> str:
     """One line a column: what it is, the values it may have, what stands in for a missing one."""
     rows = [[str(c["name"]), str(c["kind"]), _values(c), _default(c)] for c in columns]
-    return "\n".join(grid(["column", "kind", "values", "if missing"], rows, flexible=2, indent=0))
+    return "\n".join(grid(["column", "kind", "values", "if absent"], rows, flexible=2, indent=0))
 
 
 def _values(column: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
     )
     hidden = len(study.trials) - sum(row.trial is not None for row in rows)
     if hidden > 0:
-        lines.append(f"        {hidden} more: everfit leaderboard {result.model}")
+        lines.append(f"     {hidden} more: everfit leaderboard {result.model}")
     lines.append("")
     lines += filled("Verdict", verdict(result))
     watch = watch_list(result)

@@ -80,7 +80,7 @@ def _row(trial: Trial, rank: int) -> Row:
 
 def head(metric: str) -> list[str]:
     """Names of the columns that :func:`cells` fills."""
-    return ["rank", "trial", metric_name(metric), "95% range", "fit", "predict/row", ""]
+    return ["#", "trial", metric_name(metric), "95% range", "fit", "per row", ""]
 
 
 def cells(rows: tuple[Row, ...], note: str = "") -> list[list[str]]:
@@ -89,14 +89,13 @@ def cells(rows: tuple[Row, ...], note: str = "") -> list[list[str]]:
     lines = []
     for position, row in enumerate(rows):
         mark = note if position == 0 else ""
-        if row.stage == "floor" and row.status == "done" and position:
-            mark = "to beat"
-        elif row.status != "done":
+        if row.status != "done":
             mark = row.status.replace("_", " ")
+        beat = " (to beat)" if row.stage == "floor" and position else ""
         lines.append(
             [
                 str(row.rank) if row.rank else "-",
-                row.name,
+                row.name + beat,
                 number(row.score.mid if row.score else None, places),
                 span(row.score, places),
                 clock(row.fit_s) if row.fit_s else "-",

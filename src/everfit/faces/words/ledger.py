@@ -53,12 +53,10 @@ def because_line(because: Because) -> str:
         parts.append(f"limit {plain(because.limit)}{_unit(because)} ({because.limit_by})")
     if because.note:
         parts.append(because.note)
-    told = "; ".join(parts)
-    return (
-        f"{because.rule}: {told} - {PASSED[because.passed]}"
-        if told
-        else (f"{because.rule} - {PASSED[because.passed]}")
-    )
+    told = f"{because.rule}: {'; '.join(parts)}" if parts else because.rule
+    if because.passed is None and (because.measured is not None or because.note):
+        return told  # something told, not a rule that had to hold
+    return f"{told} - {PASSED[because.passed]}"
 
 
 def _unit(because: Because) -> str:

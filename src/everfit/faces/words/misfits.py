@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from everfit.serve.misfits import Misfit
 
 SHOWN = 10
+INSTEAD = "its default stands in (see: everfit columns)"
 _WRONG = re.compile(
     r"(?P<head>column .+): (?P<n>[\d,]+) of (?P<of>[\d,]+) values are no (?P<tail>.+)", re.DOTALL
 )
+
+
+_ABSENT = re.compile(r"column '(?P<name>.+)' is not there and counts as missing", re.DOTALL)
 
 
 class InputWarning(UserWarning):
@@ -25,7 +29,10 @@ def misfit_lines(found: Iterable[Misfit], notes: Sequence[str]) -> list[str]:
     >>> print(misfit_lines([Misfit("age", "out_of_range", 3, "212", "18 to 96")], [])[0])
     column 'age': 3 numbers outside the training range 18 to 96, such as 212
     """
-    lines = merged(notes)
+    lines = [
+        note.replace("counts as missing", INSTEAD) if _ABSENT.fullmatch(note) else note
+        for note in merged(notes)
+    ]
     for misfit in found:
         plural = "" if misfit.n == 1 else "s"
         if misfit.kind == "unseen":
@@ -58,6 +65,17 @@ def merged(notes: Sequence[str]) -> list[str]:
         f"{head}: {n:,} of {of:,} values are no {tail}" for head, (n, of, tail) in sums.items()
     ]
     return [*counted, *lines]
+
+
+def absent_columns(notes: Sequence[str]) -> set[str]:
+    """Names of columns that reading did not find.
+
+    Examples
+    --------
+    >>> absent_columns(["column 'age' is not there and counts as missing", "2 files"])
+    {'age'}
+    """
+    return {match["name"] for note in notes if (match := _ABSENT.fullmatch(note))}
 
 
 def _whole(text: str) -> int:

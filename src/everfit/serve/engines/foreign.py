@@ -130,9 +130,7 @@ class Native:
                 columns[i] = values.astype(np.float32)
         frame = pandas.DataFrame(columns, copy=False)
         pool = self._catboost.Pool(frame, cat_features=sorted(self._categorical))
-        raw = self._model.predict(
-            pool, prediction_type="RawFormulaVal", thread_count=threads
-        )
+        raw = self._model.predict(pool, prediction_type="RawFormulaVal", thread_count=threads)
         return np.asarray(raw, dtype=np.float64).reshape(len(matrix), -1)
 
 

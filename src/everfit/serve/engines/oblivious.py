@@ -100,9 +100,7 @@ class Oblivious:
 class _BitTrees:
     """Symmetric trees over float32 inputs: one row from ``inputs``, or a table (n_inputs, n)."""
 
-    def __init__(
-        self, model: Mapping[str, Any], parts: Parts, width: int, inputs: Array
-    ) -> None:
+    def __init__(self, model: Mapping[str, Any], parts: Parts, width: int, inputs: Array) -> None:
         first = {"number": 0, "hot": len(parts.numbers)}
         first["ctr"] = first["hot"] + len(parts.hots)
         known: dict[tuple[int, float], int] = {}

@@ -88,7 +88,6 @@ class Trees:
         _check(held, held.LGBM_BoosterLoadModelFromString(
             data, ctypes.byref(n_trees), ctypes.byref(self._booster)))  # fmt: skip
         weakref.finalize(self, held.LGBM_BoosterFree, self._booster)
-        self.n_trees = n_trees.value  # rounds of boosting: with k classes each has k trees
         self._leaves, self._starts = leaves, starts
         self._kind = _RAW if leaves is None else _LEAF
         self.n_features = len(vector)
@@ -138,51 +137,39 @@ class Trees:
             return self._out[:]
         return self._leaf_row()
 
-    def table(self, matrix: Array, threads: int, *, at_once: int = 0) -> Array:
-        """Raw scores of many rows: (n, k).
+    def table(self, matrix: Array, threads: int) -> Array:
+        """Raw scores of many rows: (n, k). ``matrix`` is float64 (n, n_features) in C order.
 
-        Parameters
-        ----------
-        matrix : float64 (n, n_features) in C order
-        at_once : trees walked in one pass over the rows, 0 for all. A few large trees stay in the
-            processor's cache; raw scores are then added in groups, which may change the last bit
+        All trees are asked for: a range of trees would change the state of the booster, and with it
+        the answers of :meth:`row`.
         """
-        at_once = at_once or self.n_trees
-        if self._leaves is not None:
-            return self._table_of_leaves(matrix, threads, at_once)
-        out = self._many(matrix, threads, 0, at_once)
-        for start in range(at_once, self.n_trees, at_once):
-            out += self._many(matrix, threads, start, at_once)
-        return out
-
-    def _table_of_leaves(self, matrix: Array, threads: int, at_once: int) -> Array:
+        if self._leaves is None:
+            return self._many(matrix, threads)
         out = np.zeros((len(matrix), self.width))
-        for row in range(0, len(matrix), _CHUNK):
-            part = matrix[row : row + _CHUNK]
-            for start in range(0, self.n_trees, at_once):
-                leaf = self._many(part, threads, start, at_once)
-                self._add(out[row : row + _CHUNK], leaf, start)
+        for start in range(0, len(matrix), _CHUNK):
+            leaf = self._many(matrix[start : start + _CHUNK], threads)
+            self._add(out[start : start + _CHUNK], leaf)
         return out
 
-    def _many(self, matrix: Array, threads: int, start: int, count: int) -> Array:
+    def _many(self, matrix: Array, threads: int) -> Array:
         matrix = np.ascontiguousarray(matrix, dtype=np.float64)
-        n, count = len(matrix), min(count, self.n_trees - start)
-        out = np.empty((n, count if self._kind == _LEAF else self._n_out))
+        n = len(matrix)
+        out = np.empty((n, self._n_out))
         length = ctypes.c_int64()
         if n:
             _check(self._free, self._free.LGBM_BoosterPredictForMat(
                 self._booster, ctypes.c_void_p(matrix.ctypes.data), _FLOAT64,
-                ctypes.c_int32(n), ctypes.c_int32(self.n_features), 1, self._kind, start, count,
+                ctypes.c_int32(n), ctypes.c_int32(self.n_features), 1, self._kind, 0, -1,
                 f"num_threads={threads} verbosity=-1".encode(), ctypes.byref(length),
                 ctypes.c_void_p(out.ctypes.data)))  # fmt: skip
         return out
 
-    def _add(self, out: Array, leaf: Array, start: int) -> None:
-        """Add, tree by tree, the values of the leaves (n, trees from ``start`` on) to ``out``."""
+    def _add(self, out: Array, leaf: Array) -> None:
+        """Add, tree by tree, the values of the leaves (n, trees) to ``out``."""
         if self._leaves is None or self._starts is None:
             return
-        for tree in range(leaf.shape[1]):
-            out += self._leaves[leaf[:, tree].astype(np.int64) + self._starts[start + tree]]
+        for tree, start in enumerate(self._starts):
+            out += self._leaves[leaf[:, tree].astype(np.int64) + start]
 
     def _leaf_row(self) -> list[float]:
         if self._leaves is None or self._starts is None:
@@ -192,9 +179,7 @@ class Trees:
         return np.add.accumulate(self._leaves[at], axis=0)[-1].tolist()  # type: ignore[no-any-return]
 
 
-def lightgbm_text(
-    trees: list[tuple[Array, Array, Array, Array, Array]], n_features: int
-) -> str:
+def lightgbm_text(trees: list[tuple[Array, Array, Array, Array, Array]], n_features: int) -> str:
     """A LightGBM text model of numerical trees, for one output.
 
     Parameters
@@ -203,7 +188,7 @@ def lightgbm_text(
         (m + 1,); a child below 0 is leaf ``-child - 1``; a row goes left when x <= threshold
     n_features : width of the matrix
     """
-    blocks = [_block(number, *tree) for number, tree in enumerate(trees)]
+    blocks = [_block(number, tree) for number, tree in enumerate(trees)]
     names = " ".join(f"f{i}" for i in range(n_features))
     infos = " ".join(["none"] * n_features)
     sizes = " ".join(str(len(block)) for block in blocks)
@@ -214,9 +199,9 @@ def lightgbm_text(
     )
 
 
-def _block(
-    number: int, feature: Array, threshold: Array, left: Array, right: Array, value: Array
-) -> str:
+def _block(number: int, tree: tuple[Array, Array, Array, Array, Array]) -> str:
+    feature, threshold, left, right, value = tree
+
     def line(name: str, items: list[Any]) -> str:
         return f"{name}={' '.join(map(repr, items))}\n"
 

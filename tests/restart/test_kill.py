@@ -1,0 +1,110 @@
+"""A run that is killed anywhere: nothing is lost, nothing is done twice, nobody is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from everfit import wire
+from tests.real import ROOT, cancer
+
+WAIT_S = 60.0
+
+
+def command(folder: Path, path: Path, target: str) -> list[str]:
+    return [
+        sys.executable, "-m", "everfit", "--json", "--store", str(folder / "store"),
+        "run", str(path), "--target", target, "--name", "m", "--budget", "10s",
+    ]  # fmt: skip
+
+
+def start(folder: Path, path: Path, target: str) -> subprocess.Popen[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return subprocess.Popen(
+        command(folder, path, target),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+        cwd=folder,
+    )
+
+
+def workers_of(pid: int) -> list[int]:
+    """Processes of the executor that name ``pid`` as their parent."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"everfit.executors.worker" in words and str(pid).encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def until(happened: object, seconds: float = WAIT_S) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if happened():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def work(folder: Path) -> int:
+    """How many finished fits the store holds."""
+    place = folder / "store" / "work"
+    return len(list(place.iterdir())) if place.exists() else 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("finished", [1, 12])
+def test_the_same_command_after_a_kill_repeats_no_finished_fit(
+    finished: int, tmp_path: Path
+) -> None:
+    path, target = cancer(tmp_path)
+    first = start(tmp_path, path, target)
+    assert until(lambda: work(tmp_path) >= finished or first.poll() is not None)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+
+    assert until(lambda: workers_of(first.pid) == [], 10.0)
+    kept = work(tmp_path)
+    again = start(tmp_path, path, target)
+    out, err = again.communicate(timeout=WAIT_S)
+
+    assert again.returncode == 0, err
+    report = json.loads(out)
+    assert report["champion"] is not None
+    with wire.house(tmp_path / "store") as house:
+        trials = house.result("m")["study"]["trials"]
+        assert sum(trial["reused"] for trial in trials) >= 1
+        states = [run.state for run in house.runs("m")]
+        assert states == ["done", "interrupted"]
+        assert [d.kind for d in house.decisions("m")].count("released") == 1
+    assert kept >= finished
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_keeps_the_best_so_far_and_leaves_nobody_behind(tmp_path: Path) -> None:
+    path, target = cancer(tmp_path)
+    run = start(tmp_path, path, target)
+    assert until(lambda: work(tmp_path) >= 12 or run.poll() is not None)
+
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=WAIT_S)
+
+    assert run.returncode in (0, 130), err
+    assert until(lambda: workers_of(run.pid) == [], 10.0)
+    with wire.house(tmp_path / "store") as house:
+        assert house.version("m").name == "v1"
+        assert "stopped by a person" in json.dumps(house.result("m")["study"]["stopped"])
