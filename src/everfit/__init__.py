@@ -10,7 +10,6 @@ Everything is loaded when it is first used, so that ``import everfit`` costs nex
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -80,6 +79,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "__version__": "everfit.faces.version",
     "Classifier": "everfit.faces.python.estimators",
     "InputWarning": "everfit.faces.words.misfits",
     "Interval": "everfit.evidence.interval",
@@ -94,25 +94,16 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _version()
     if name not in __all__:
         raise AttributeError(f"module 'everfit' has no attribute {name!r}")
     module = importlib.import_module(_PLACES.get(name, "everfit.errors"))
-    value = getattr(module, name)
+    value = module.version() if name == "__version__" else getattr(module, name)
     globals()[name] = value  # found once, then an ordinary name
     return value
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("everfit")
-    except importlib.metadata.PackageNotFoundError:
-        return "0+unknown"  # run from the source tree without an install
 
 
 class _Package(types.ModuleType):

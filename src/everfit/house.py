@@ -12,8 +12,10 @@ from everfit.evidence.interval import Interval
 from everfit.executors import Executor
 from everfit.loop import Means, Request, RunResult, Tell, assess_only, run
 from everfit.records import Assessment, Decision, Version, as_plain
-from everfit.release import after_rollback, refused, roll_back
+from everfit.release import after_rollback, refused, roll_back, verify
 from everfit.release.gates import load_fresh, loads, manifest_holds, reproduces
+from everfit.serve.load import open_plan
+from everfit.serve.scorer import Scorer
 from everfit.store.contract import RunRow, Store
 
 VERIFY_S = 60.0  # loading the version that a person wants back
@@ -119,6 +121,19 @@ class House:
     def folder(self, version: Version) -> Path:
         """Where the files of a version lie."""
         return Path(self._placed(version).folder)
+
+    def scorer(self, model: str, name: str | None = None) -> tuple[Version, Scorer]:
+        """A version, the champion by default, ready to answer; hashes and signature hold.
+
+        Raises
+        ------
+        ModelUnknown, Refused : no such model or version, or no champion
+        ArtefactRefused : a file, or the manifest, is not what was released
+        """
+        version = self.version(model, name)
+        folder = Path(version.folder)
+        verify(folder, key=self._open(create=False).key(), sha256=version.sha256)
+        return version, open_plan(folder, trusted=version.trusted)
 
     def compare(self, model: str, a: str, b: str) -> Comparison:
         """Two versions: what differs, and the recorded verdict about one against the other."""

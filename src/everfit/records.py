@@ -268,7 +268,8 @@ class Candidate:
 
     ``score`` is in the unit of ``problem.metric``; ``loss`` in the unit of the primary loss;
     ``gain_on_floor`` and ``gain_on_simple`` are drops of the mean loss, paired, above 0 is better;
-    ``speaks_of`` says which artefact the score is a statement about.
+    ``speaks_of`` says which artefact the score is a statement about; ``loss_bound`` is the largest
+    difference of two losses that a later comparison counts, fixed before that comparison.
     """
 
     name: str
@@ -281,6 +282,7 @@ class Candidate:
     gain_on_simple: Interval
     speaks_of: str
     segments: tuple[Segment, ...] = ()
+    loss_bound: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +357,8 @@ class Version:
     """One packed artefact of a model: ``v3``, where it lies, its hash, score, and its role.
 
     ``trusted`` names types of a user's own estimator that may be loaded: it is kept in the store
-    and never read from the artefact, which could then allow itself anything.
+    and never read from the artefact, which could then allow itself anything. ``loss_bound`` is that
+    of its candidate.
     """
 
     model: str
@@ -369,6 +372,7 @@ class Version:
     created_at: datetime
     state: Literal["challenger", "champion", "previous", "retired", "refused"] = "challenger"
     trusted: tuple[str, ...] = ()
+    loss_bound: float = float("nan")
 
     @property
     def name(self) -> str:

@@ -11,7 +11,17 @@ from everfit.settings import Settings
 from everfit.store import Store, open_store
 
 DEFAULT_PLACE = ".everfit"
-WARM = ("everfit.study.warm",)
+# in the order of the first hypotheses; heaviest last
+WARM = (
+    "everfit.study.fold",
+    "sklearn.linear_model",
+    "threadpoolctl",
+    "lightgbm",
+    "pandas",
+    "catboost",
+    "sklearn.ensemble",
+    "sklearn.neural_network",
+)
 
 
 def house(store: str | Path | None = None, settings: Settings | None = None) -> House:

@@ -129,7 +129,8 @@ def test_the_electricity_rows_are_in_the_order_of_time() -> None:
 def test_a_time_that_the_reader_found_is_still_put_to_the_test() -> None:
     why = "dates in the form of ISO 8601; the one date by which rows can be put in order"
     splits = []
-    for data in (drifting(0), still(0)):
+    level = np.arange(N) + np.random.default_rng(1).normal(0, 5, N)
+    for data in ({**drifting(0), "level": level}, still(0)):
         table = make_table(data, target="y", roles={"when": "time"})
         columns = tuple(replace(c, why=why) if c.name == "when" else c for c in table.columns)
         splits.append(assessed(replace(table, columns=columns), "y").split)

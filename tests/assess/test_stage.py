@@ -10,7 +10,7 @@ from everfit.assess.check import Check, blank, index
 from everfit.assess.stage import CHECKS
 from everfit.errors import UsageError
 from everfit.records import Assessment, as_plain, from_plain
-from tests.tables import assessed, make_table
+from tests.tables import assessed, found, make_table
 
 
 def mess(n: int = 600, seed: int = 0) -> pl.DataFrame:
@@ -75,6 +75,23 @@ def test_without_time_costly_checks_are_skipped_by_name() -> None:
     assert assessment.split.kind == "random"
 
 
+def test_a_large_table_in_little_time_is_sampled_and_said_so() -> None:
+    n = 60_000
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(n) < 0.5, "a", "b").astype(object)
+    y[12_345] = "lone"
+    data = {f"x{i}": rng.normal(size=n) for i in range(8)} | {"y": y.tolist()}
+
+    assessment = assessed(make_table(data, target="y"), "y", deadline=lambda: 0.02)
+
+    (said,) = found(assessment, "sample")
+    assert assessment.n_rows == n
+    assert assessment.profile.n_rows < n
+    assert f"of {n:,} rows" in said.headline
+    assert assessment.problem.labels == ("a", "b")
+    assert assessment.floor.n == pytest.approx(n, rel=0.01)
+
+
 def test_what_is_being_done_is_told() -> None:
     lines: list[str] = []
 
@@ -101,7 +118,7 @@ cell = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(30, 60).flatmap(
         lambda n: st.fixed_dictionaries(

@@ -298,7 +298,7 @@ def test_a_bad_file_gives_its_error_with_all_four_parts(
 def test_a_missing_file_offers_near_names(tmp_path: Path) -> None:
     put(tmp_path, "a\n1\n", "customers.csv")
 
-    with pytest.raises(SourceMissing, match="did you mean 'customers.csv'"):
+    with pytest.raises(SourceMissing, match=r"did you mean 'customers\.csv'"):
         read(tmp_path / "custmers.csv")
 
 
@@ -487,3 +487,9 @@ def test_one_thousands_comma_far_down_the_file_decides_the_style(tmp_path: Path)
 
     assert table.frame["n"][-1] == 1234
     assert table.column("n").n_missing == 0
+
+
+def test_columns_named_by_years_are_a_header(tmp_path: Path) -> None:
+    table = read(put(tmp_path, "land,2018,2019,2020\nFR,1,2,3\nDE,4,5,6\n"))
+
+    assert table.frame.columns == ["land", "2018", "2019", "2020"]

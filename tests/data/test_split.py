@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -164,7 +165,7 @@ def test_forward_cuts_never_see_the_future_and_keep_days_whole() -> None:
     found = cuts(table, SplitPolicy("time", "when", 5), None, seed=0)
 
     assert len(found) == 5
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in itertools.pairwise(found):
         assert set(earlier.history) | set(earlier.asked) == set(later.history)
     for cut in found:
         assert when[cut.history].max() < when[cut.asked].min()

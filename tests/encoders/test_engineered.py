@@ -25,9 +25,7 @@ def test_a_noise_category_of_many_levels_tells_nothing_of_a_rows_own_target() ->
     signal = rng.integers(0, 5, n)
     y = (signal + rng.standard_normal(n) > 2).astype(float)
     # a little signal makes the encoder choose the column; the rest of it is noise
-    table = table_of(
-        {"c": [f"{s}-{v}" for s, v in zip(signal, level, strict=True)]}, c="category"
-    )
+    table = table_of({"c": [f"{s}-{v}" for s, v in zip(signal, level, strict=True)]}, c="category")
 
     plan, training = fit_transform_features(table, y, "probabilities", 2, view="engineered")
 
@@ -120,9 +118,7 @@ def test_many_classes_get_one_encoding_for_each_of_the_five_most_frequent() -> N
 def test_only_target_encodings_differ_between_training_and_serving() -> None:
     rng = np.random.default_rng(6)
     level = rng.integers(0, 30, 1_000)
-    table = table_of(
-        {"c": [f"c{v}" for v in level], "x": rng.standard_normal(1_000)}, c="category"
-    )
+    table = table_of({"c": [f"c{v}" for v in level], "x": rng.standard_normal(1_000)}, c="category")
 
     plan, training = fit_transform_features(
         table, (level > 15).astype(float), "probabilities", 2, view="engineered"

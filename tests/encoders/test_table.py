@@ -62,7 +62,9 @@ def test_infinities_count_as_missing(view: str) -> None:
     missing = [None, None, None, *size[3:]]
 
     found, expected = (
-        plan.transform(Table(TABLE.frame.with_columns(size=pl.Series(v)), TABLE.columns, TABLE.source))
+        plan.transform(
+            Table(TABLE.frame.with_columns(size=pl.Series(v)), TABLE.columns, TABLE.source)
+        )
         for v in (odd, missing)
     )
 
@@ -105,7 +107,9 @@ def test_identifiers_and_constants_are_left_out() -> None:
 
 
 def test_a_table_without_a_usable_feature_is_refused() -> None:
-    table = Table(pl.DataFrame({"k": ["a", "b"]}), (Column("k", "identifier"),), Source("t", "", 2, 1))
+    table = Table(
+        pl.DataFrame({"k": ["a", "b"]}), (Column("k", "identifier"),), Source("t", "", 2, 1)
+    )
 
     with pytest.raises(NothingToLearn, match=r"(?s)no usable feature.*k \(identifier\)"):
         fit_features(table, None, "values", 1, view="codes")

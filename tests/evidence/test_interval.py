@@ -96,6 +96,7 @@ def test_tail_and_quantile_are_inverses(freedom):
 def test_an_interval_contains_its_ends():
     interval = Interval(0.1, 0.2, 0.3)
 
-    assert interval.contains(0.1) and interval.contains(0.3)
+    assert interval.contains(0.1)
+    assert interval.contains(0.3)
     assert not interval.contains(0.31)
     assert str(interval) == "0.2 (0.1 to 0.3)"

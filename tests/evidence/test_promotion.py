@@ -43,13 +43,16 @@ def test_a_small_gain_is_inconclusive_and_says_how_many_more():
     found = verdict(old + rng.normal(-0.01, 0.1, 300), old, alpha=0.05, bound=10.0)
 
     assert found.answer == "inconclusive"
-    assert found.needs is not None and found.needs > 100
+    assert found.needs is not None
+    assert found.needs > 100
     assert f"{found.needs:,} more" in found.why
 
 
 def test_the_rows_it_asks_for_are_about_enough():
     rng = np.random.default_rng(3)
-    first = verdict(*_pair(400, 0.03, rng), alpha=0.05, bound=5.0)
+    new, old = _pair(400, 0.0, rng)
+    new -= 0.03 + (new - old).mean()  # the gain seen is exactly the true one
+    first = verdict(new, old, alpha=0.05, bound=5.0)
     assert first.needs is not None
 
     more = 2 * (400 + first.needs)
@@ -58,13 +61,25 @@ def test_the_rows_it_asks_for_are_about_enough():
     assert shown.count("better") >= 15
 
 
+def test_a_limit_and_a_total_loss_still_say_how_many_more():
+    new = np.array([0.0] * 40 + [1.0] * 10)
+    old = np.array([1.0] * 40 + [0.0] * 10)
+
+    found = verdict(new, old, alpha=0.05, bound=1.0, min_gain=0.5)
+
+    assert found.answer == "inconclusive"
+    assert found.needs is not None
+    assert found.needs > 50
+
+
 def test_the_same_model_again_is_not_better():
     losses = np.random.default_rng(4).random(100)
 
     found = verdict(losses, losses, alpha=0.05)
 
     assert found.answer == "not better"
-    assert (found.gain.mid, found.log_e) == (0.0, 0.0)
+    assert found.gain.mid == 0.0
+    assert found.log_e == pytest.approx(0.0)
     assert "exactly the same" in found.why
 
 
@@ -74,7 +89,8 @@ def test_too_few_units_cannot_be_judged(n):
 
     assert found.answer == "cannot be judged"
     assert (found.n, found.gain.high) == (n, math.inf)
-    assert found.needs is not None and found.needs > 0
+    assert found.needs is not None
+    assert found.needs > 0
     assert "even a perfect challenger" in found.why
 
 
@@ -171,7 +187,7 @@ def test_without_a_bound_the_verdict_says_where_it_took_one():
 
 @pytest.mark.parametrize("known_bound", [True, False])
 def test_years_of_worthless_challengers_keep_the_error_and_a_peeked_t_test_does_not(known_bound):
-    # 3 challengers, each looked at 3 times while rows arrive; squared errors with heavy tails
+    # 3 challengers, each looked at twice while rows arrive; squared errors with heavy tails
     rng = np.random.default_rng(10)
     runs, wrong, wrong_t = 400, 0, 0
     for _ in range(runs):
@@ -180,7 +196,7 @@ def test_years_of_worthless_challengers_keep_the_error_and_a_peeked_t_test_does_
             shared = rng.standard_t(4, 300)
             new, old = ((shared + 0.3 * rng.normal(size=300)) ** 2 for _ in range(2))
             bound = loss_bound(rng.standard_t(4, 300) ** 2) if known_bound else None
-            for seen in (100, 200, 300):
+            for seen in (150, 300):
                 found = verdict(new[:seen], old[:seen], alpha=0.2, looks=k, bound=bound)
                 any_wrong |= found.answer == "better"
                 d = old[:seen] - new[:seen]
@@ -190,7 +206,7 @@ def test_years_of_worthless_challengers_keep_the_error_and_a_peeked_t_test_does_
 
     # one-sided t at 10% is half of the 20% that all challengers together may take
     assert wrong / runs <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / runs)
-    assert wrong_t / runs > 0.3
+    assert wrong_t / runs > 0.27
 
 
 def _pair(n: int, gain: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

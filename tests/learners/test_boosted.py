@@ -12,7 +12,7 @@ from tests.learners.histories import features, history_of
 
 BOOSTERS = ["boosted", "symmetric"]
 QUICK: dict[str, dict[str, Any]] = {
-    "boosted": {"lr": 0.1},
+    "boosted": {"lr": 0.1, "leaf_rows": 5},
     "symmetric": {"lr": 0.15, "n_rounds": None, "ctr": 1, "depth": 4, "onehot": 100},
 }
 
@@ -26,7 +26,7 @@ def test_given_rounds_are_trained_exactly(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOOSTERS)
 def test_noise_stops_early_and_is_hardly_learnt(name: str) -> None:
-    history, asks = history_of("probabilities", 2), features(200, seed=3)
+    history, asks = history_of("probabilities", 2, n=600), features(200, seed=3)
     noise = History(
         history.table, np.random.default_rng(0).permutation(history.target), "probabilities", 2
     )
@@ -69,7 +69,7 @@ def test_a_later_fold_reuses_step_rounds_and_shift(name: str) -> None:
 
 @pytest.mark.parametrize("name", BOOSTERS)
 def test_what_cannot_finish_is_refused(name: str) -> None:
-    looks = iter(np.arange(0.2, -1e6, -0.02))
+    looks = iter(np.arange(0.1, -1e6, -0.02))
     budget = FitBudget(1e9, rounds=5_000, left=lambda: float(next(looks)))
 
     with pytest.raises(LearnerFailed, match="cannot finish"):

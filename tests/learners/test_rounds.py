@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from everfit.errors import LearnerFailed
-from everfit.learners.contract import FitBudget
+from everfit.learners.contract import FitBudget, History
 from everfit.learners.rounds import (
     HIGHEST_LR,
     Patience,
@@ -21,6 +21,11 @@ from tests.learners.histories import history_of
 def made(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 3)), rng.integers(0, 3, n).astype(float)
+
+
+def asked(target: np.ndarray) -> History:
+    # rows are held back by the matrix; the table plays no part
+    return History(history_of("values", 1, n=2).table, target, "probabilities", 4, seed=1)
 
 
 def test_the_slot_ends_with_the_sooner_of_two_clocks() -> None:
@@ -46,7 +51,7 @@ def test_a_slot_refuses_what_needs_more_than_is_left() -> None:
 def test_no_row_is_on_both_sides(n: int, kind: str) -> None:
     matrix, target = made(n)
 
-    pairs = held_back(matrix, target, "probabilities", seed=1, which=kind)
+    pairs = held_back(matrix, asked(target), which=kind)
 
     for fitted, back in pairs:
         assert np.intersect1d(fitted, back).size == 0
@@ -57,7 +62,7 @@ def test_no_row_is_on_both_sides(n: int, kind: str) -> None:
 def test_few_rows_are_held_back_in_turn_and_each_once() -> None:
     matrix, target = made(1_000)
 
-    pairs = held_back(matrix, target, "probabilities", seed=1)
+    pairs = held_back(matrix, asked(target))
 
     assert len(pairs) == 4
     assert sorted(np.concatenate([back for _, back in pairs])) == list(range(1_000))
@@ -67,7 +72,7 @@ def test_classes_are_held_back_evenly() -> None:
     matrix, _ = made(2_000)
     target = (np.arange(2_000) % 20 == 0).astype(float)
 
-    pairs = held_back(matrix, target, "probabilities", seed=1)
+    pairs = held_back(matrix, asked(target))
 
     assert all(abs(target[back].mean() - 0.05) < 0.005 for _, back in pairs)
 
@@ -76,7 +81,7 @@ def test_identical_rows_stay_together() -> None:
     matrix, target = made(300)
     matrix, target = np.repeat(matrix, 4, axis=0), np.repeat(target, 4)
 
-    pairs = held_back(matrix, target, "probabilities", seed=1)
+    pairs = held_back(matrix, asked(target))
 
     for _, back in pairs:
         assert np.bincount(back // 4, minlength=300).max() == 4
@@ -87,7 +92,7 @@ def test_a_class_of_few_rows_is_always_fitted() -> None:
     matrix, target = made(400)
     target[:5] = 3.0
 
-    pairs = held_back(matrix, target, "probabilities", seed=1)
+    pairs = held_back(matrix, asked(target))
 
     assert all(np.isin(np.arange(5), fitted).all() for fitted, _ in pairs)
 
@@ -96,14 +101,16 @@ def test_rows_held_back_do_not_depend_on_their_order() -> None:
     matrix, target = made(500)
     order = np.random.default_rng(3).permutation(500)
 
-    straight = held_back(matrix, target, "probabilities", seed=1)[0][1]
-    shuffled = held_back(matrix[order], target[order], "probabilities", seed=1)[0][1]
+    straight = held_back(matrix, asked(target))[0][1]
+    shuffled = held_back(matrix[order], asked(target[order]))[0][1]
 
     np.testing.assert_array_equal(np.sort(order[shuffled]), straight)
 
 
 def test_nothing_is_held_back_of_few_rows() -> None:
-    assert held_back(*made(39), "probabilities", seed=1) == []
+    matrix, target = made(39)
+
+    assert held_back(matrix, asked(target)) == []
 
 
 def test_patience_waits_longer_after_a_late_best_round() -> None:

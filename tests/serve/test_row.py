@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from everfit.data.columns.missing import ANYWHERE
 from everfit.records import Column
@@ -50,7 +52,9 @@ def test_any_type_of_number_is_a_number(value: Any) -> None:
     assert read("age", value) == (40.0, ())
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), "", " ", "NA", -1, -1.0, "-1", pd.NA, pd.NaT])
+@pytest.mark.parametrize(
+    "value", [None, float("nan"), "", " ", "NA", -1, -1.0, "-1", pd.NA, pd.NaT]
+)
 def test_what_stands_for_missing_is_missing_without_a_warning(value: Any) -> None:
     found, odd = read("age", value)
 
@@ -112,7 +116,10 @@ def test_a_missing_category_is_none(value: Any) -> None:
 
 
 def test_an_unseen_category_gives_a_warning() -> None:
-    assert read("plan", "max") == ("max", ("plan: category 'max' is rare or new, it counts as other",))
+    assert read("plan", "max") == (
+        "max",
+        ("plan: category 'max' is rare or new, it counts as other",),
+    )
 
 
 @pytest.mark.parametrize("value", [["pro"], np.array(["a", "b"]), {"a"}, b"pro"])
@@ -157,6 +164,30 @@ def test_what_is_no_date_is_missing_with_a_warning(value: Any) -> None:
 
     assert found is None
     assert len(odd) == 1
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    some.fixed_dictionaries(
+        {},
+        optional={
+            "plan": some.sampled_from(["pro", "3", 3, None, "new", "?", " pro"]),
+            "age": some.one_of(some.none(), some.floats(), some.integers(), some.just("40")),
+            "rooms": some.one_of(some.none(), some.floats(0, 12)),
+            "paid": some.sampled_from([True, None, "Yea", 0, "x", 7]),
+            "since": some.one_of(some.none(), some.datetimes(), some.just("2024-01-01")),
+            "note": some.one_of(some.none(), some.text(max_size=5), some.just(" NA ")),
+        },
+    )
+)
+def test_the_fast_and_the_slow_path_read_the_same(change: dict[str, Any]) -> None:
+    it = reader()
+
+    row, odd = it(GOOD | change)
+
+    slow, slow_odd = it._slow(GOOD | change)
+    assert repr(row) == repr(slow)  # NaN equals NaN as text
+    assert odd == slow_odd
 
 
 def test_further_columns_are_ignored() -> None:

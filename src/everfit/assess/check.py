@@ -19,8 +19,8 @@ from everfit.records import Act, Array, Column, ColumnProfile, Finding, Problem,
 from everfit.tasks.contract import Task
 
 Cost = Literal["facts", "rows", "model"]
-# seconds that must be left for a check of this cost to be started
-NEEDS: Mapping[Cost, float] = {"facts": 0.0, "rows": 0.05, "model": 0.25}
+# seconds that must be left for a check of this cost to be started; facts come from the profile
+NEEDS: Mapping[Cost, float] = {"facts": float("-inf"), "rows": 0.05, "model": 0.25}
 SAMPLE_ROWS = 10_000
 
 
@@ -30,7 +30,8 @@ class Context:
 
     ``known`` are the positions of rows whose target is known, int64 (m,); ``target`` (m,) float64
     holds class codes or numbers; ``acts`` grows as findings arrive, so that a later check does not
-    look at a column that is already given up or at values that already count as missing.
+    look at a column that is already given up or at values that already count as missing. ``scale``
+    is above 1 when the table is a sample: rows that there are for one that is here.
     """
 
     table: Table
@@ -42,6 +43,7 @@ class Context:
     target: Array
     left: Callable[[], float] = field(default=lambda: float("inf"))
     acts: list[Act] = field(default_factory=list)
+    scale: float = 1.0
 
     @cached_property
     def facts(self) -> Mapping[str, ColumnProfile]:

@@ -302,6 +302,6 @@ CHECKS = (
     Check("reading", "facts", find_reading_notes),
     Check("constant columns", "facts", find_constants),
     Check("identifiers", "facts", find_identifiers),
-    Check("copies of columns", "facts", find_copies),
+    Check("copies of columns", "rows", find_copies),
     Check("many levels", "facts", find_many_levels),
 )

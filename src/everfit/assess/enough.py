@@ -15,6 +15,7 @@ from everfit.records import Answers, Array, Finding, Truth
 MAX_ROWS = 6_000
 FOLDS = 5
 POWER = 0.8
+FLOOR_ROWS = 200_000
 ROUNDS = 50
 
 
@@ -39,13 +40,22 @@ class Sizes:
     over_floor: float
 
 
-def measure_floor(context: Context) -> tuple[Interval, Array]:
-    """The loss of the better floor (shares; mean or median) out of fold, and its losses (n,)."""
-    n = len(context.target)
-    folds = random_folds(n, min(FOLDS, max(n, 2)), context.rng)
-    found = [_losses(context, answers, context.target) for answers in _floors(context, folds)]
+def measure_floor(context: Context) -> tuple[Interval, Array, Array]:
+    """The loss of the better floor (shares; mean or median) out of fold, its losses, their rows.
+
+    On at most 200,000 rows, drawn at random; rows are ascending positions in ``known``.
+    """
+    rows = _drawn(context, FLOOR_ROWS)
+    y = context.target[rows]
+    folds = random_folds(len(y), min(FOLDS, max(len(y), 2)), context.rng)
+    found = [_losses(context, answers, y) for answers in _floors(context, y, folds)]
     losses = min(found, key=lambda values: float(values.mean()))
-    return spread(losses).interval(), losses
+    return spread(losses).interval(), losses, rows
+
+
+def _drawn(context: Context, most: int) -> Array:
+    n = len(context.target)
+    return np.sort(context.rng.choice(n, most, replace=False)) if n > most else np.arange(n)
 
 
 def measure_enough(context: Context) -> Enough:
@@ -56,25 +66,22 @@ def measure_enough(context: Context) -> Enough:
     of half its rounds, whose spread is that of two tuned boosters within a third on open data (the
     spread to the floor is 2 to 20 times as wide). Measured on at most 6,000 rows, said for all.
     """
-    floor, floor_losses = measure_floor(context)
-    n, problem = len(context.target), context.problem
-    if n < 10 or not context.features or context.left() < 0.15:
+    floor, floor_losses, rows = measure_floor(context)
+    n, problem = round(len(context.target) * context.scale), context.problem
+    if len(context.target) < 10 or not context.features or context.left() < 0.15:
         sd = float(floor_losses.std(ddof=1)) if n > 1 else float("nan")
         return Enough(floor, smallest_gain(sd, n, power=POWER), ())
-    rows = np.sort(context.rng.choice(n, min(n, _affordable(context)), replace=False))
+    picked = context.rng.permutation(len(rows))[: _affordable(context)]
+    rows, floor_losses = rows[picked], floor_losses[picked]
     folds = random_folds(len(rows), FOLDS if context.left() > 1 else 3, context.rng)
     bins, y = context.view(rows).bins, context.target[rows]
+    form, k, rng = problem.form, problem.n_outputs, context.rng
+    most = ROUNDS if context.left() > 1 else ROUNDS // 2
     quick, rival = (
-        _losses(
-            context,
-            out_of_fold(
-                bins, y, problem.form, problem.n_outputs, context.rng, folds=folds, rounds=rounds
-            ),
-            y,
-        )
-        for rounds in (ROUNDS, ROUNDS // 2)
+        _losses(context, out_of_fold(bins, y, form, k, rng, folds=folds, rounds=rounds), y)
+        for rounds in (most, most // 2)
     )
-    gained = floor_losses[rows] - quick
+    gained = floor_losses - quick
     sd = float(np.std(rival - quick, ddof=1))
     loss = float(quick.mean())
     sizes = Sizes(
@@ -123,14 +130,14 @@ def _affordable(context: Context) -> int:
     return int(np.clip(4e5 * min(context.left(), 5.0) / width, 800, MAX_ROWS))
 
 
-def _floors(context: Context, folds: Array) -> list[Array]:
+def _floors(context: Context, y: Array, folds: Array) -> list[Array]:
     """Answers (n, k) of floors that did not see the row."""
-    n, k = len(context.target), context.problem.n_outputs
+    n, k = len(y), context.problem.n_outputs
     found = []
     for center in ("share",) if context.problem.form == "probabilities" else ("mean", "median"):
         answers = np.zeros((n, k))
         for fold in np.unique(folds):
-            seen = context.target[folds != fold]
+            seen = y[folds != fold]
             if center == "share":
                 counts = np.bincount(seen.astype(np.int64), minlength=k) + 0.5
                 answers[folds == fold] = counts / counts.sum()

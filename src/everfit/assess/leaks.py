@@ -1,10 +1,10 @@
 """Single columns, and sums of a few, that give the target away.
 
 A column's power is its skill: the share of the floor's squared error that it takes away, 1 being
-perfect and 0 the floor. It is the better of two: means of the target within bins of the column,
-out of fold, and for numbers of many values that come near it the mean of the four neighbours in the order of the
-column, the row itself left out. For a number as target it is measured on the target and on its
-ranks, so that one huge value decides nothing.
+perfect and 0 the floor. It is that of the target's means within bins of the column, out of fold;
+for numbers of many values that come near 1, also that of the mean of the four neighbours in the
+order of the column, the row itself left out. For a number as target it is measured on the target
+and on its ranks, so that one huge value decides nothing.
 """
 
 from __future__ import annotations

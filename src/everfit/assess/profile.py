@@ -22,6 +22,7 @@ TOP = 10
 CORRELATION_ABOVE = 0.5
 MAX_CORRELATED = 1_000  # columns; pairs grow with the square
 BLOCK_ROWS = 65_536
+THREADED = 50_000
 
 
 def profile(table: Table) -> Profile:
@@ -86,7 +87,7 @@ def _of_numbers(column: Column, values: pl.Series) -> ColumnProfile:
     missing, n = values.len() - known.len(), known.len()
     if n == 0:
         return ColumnProfile(column.name, column.kind, missing, 0)
-    ordered = known.sort().to_numpy()
+    ordered = _ordered(known)
     starts, lengths = _runs(ordered)
     finite = known.filter(known.is_finite()) if known.dtype.is_float() else known
     mean, sd = finite.mean(), finite.std(ddof=1)
@@ -108,7 +109,7 @@ def _of_words(column: Column, values: pl.Series) -> ColumnProfile:
     if known.len() == 0:
         return ColumnProfile(column.name, column.kind, values.len(), 0)
     hashes = known.hash(seed=0)
-    ordered = hashes.sort().to_numpy()
+    ordered = _ordered(hashes)
     starts, lengths = _runs(ordered)
     top = []
     for i in _largest(lengths):
@@ -123,6 +124,14 @@ def _of_words(column: Column, values: pl.Series) -> ColumnProfile:
         n_distinct=len(starts),
         top=tuple(top),
     )
+
+
+def _ordered(values: pl.Series) -> Array:
+    # Polars sorts with all cores, but waking them costs more than a short sort takes
+    if values.len() < THREADED:
+        ordered: Array = np.sort(values.to_numpy())
+        return ordered
+    return values.sort().to_numpy()
 
 
 def _runs(ordered: Array) -> tuple[Array, Array]:

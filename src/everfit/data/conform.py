@@ -9,9 +9,9 @@ import polars as pl
 from everfit.data.columns.collect import as_words
 from everfit.data.columns.kinds import WORD_PAIRS, stamps
 from everfit.data.columns.missing import ANYWHERE, blank, is_mark_beside_numbers, stripped
-from everfit.data.columns.reading import Reading, choose, tally
+from everfit.data.columns.reading import Reading, choose_as, tally
 from everfit.data.sources.frames import plain
-from everfit.records import Column
+from everfit.records import Column, Kind
 
 NA_IS_A_VALUE = "NA is a value here"  # in the why of a column of codes: Namibia, North America
 _UNUSED = frozenset({"target", "ignore", "weight"})
@@ -114,7 +114,7 @@ def _without_marks(values: pl.Series, column: Column) -> pl.Series:
 
 def _numbers(values: pl.Series, reading: Reading | None) -> pl.Series:
     if values.dtype == pl.String:
-        read = _read(values, reading)
+        read = _read(values, "number", reading)
         if read is None or not read.dtype.is_numeric():
             return values.cast(pl.Float64, strict=False)
         # codes such as 007 are no numbers to the reader, but here the column is known to be one
@@ -142,7 +142,7 @@ def _dates(values: pl.Series, name: str, reading: Reading | None) -> pl.Series:
         return values
     nothing = pl.Series(name, [None] * len(values), dtype=pl.Datetime("us"))
     if values.dtype == pl.String:
-        read = _read(values, reading)
+        read = _read(values, "date", reading)
         if read is not None and isinstance(read.dtype, pl.Datetime):
             return read
         if read is None or not read.dtype.is_numeric():
@@ -153,7 +153,7 @@ def _dates(values: pl.Series, name: str, reading: Reading | None) -> pl.Series:
     return nothing if found is None else found
 
 
-def _read(values: pl.Series, reading: Reading | None) -> pl.Series | None:
+def _read(values: pl.Series, kind: Kind, reading: Reading | None) -> pl.Series | None:
     """Text as numbers or dates: by ``reading`` where it fits, else by what these rows suggest."""
     read = reading.apply(values) if reading is not None and not reading.is_text else None
     if read is not None and read.null_count() == values.null_count():
@@ -161,7 +161,7 @@ def _read(values: pl.Series, reading: Reading | None) -> pl.Series | None:
     cells, counts = tally(values)
     if cells.is_empty():
         return None
-    own = choose(cells, counts)
+    own = choose_as(kind, cells, counts)
     if own.is_text:
         return read
     again = own.apply(values)

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 
 from everfit.data.columns.missing import stripped
-from everfit.data.columns.reading import Reading, choose, tally
+from everfit.data.columns.reading import Reading, choose_as, tally
 from everfit.data.conform import conform
 from everfit.data.sources.contract import Supply
 from everfit.data.sources.opening import open_source
 from everfit.data.table import Table
 from everfit.errors import UsageError
-from everfit.records import Column, Source
+from everfit.records import Column, Kind, Source
 
 BATCH_ROWS = 65_536
 
@@ -121,15 +121,15 @@ def _settled(supply: Supply, like: Sequence[Column], origin: dict[str, str]) -> 
         if values.dtype != pl.String:
             continue
         cells, counts = tally(stripped(values)[0])
-        reading = choose(cells, counts, comma=supply.comma) if len(cells) else Reading()
+        reading = choose_as(kind, cells, counts, comma=supply.comma)
         if kind == "date" or reading.words or reading.is_text:
-            reading = _over_all(supply, origin[name], supply.comma)
+            reading = _over_all(supply, origin[name], kind)
         if not reading.is_text:
             readings[name] = reading
     return readings
 
 
-def _over_all(supply: Supply, name: str, comma: bool) -> Reading:
+def _over_all(supply: Supply, name: str, kind: Kind) -> Reading:
     distinct = pl.DataFrame(schema={"cell": pl.String, "n": pl.UInt32})
     for frame in supply.batches([name]):
         cells, counts = tally(stripped(frame[name].cast(pl.String))[0])
@@ -137,4 +137,4 @@ def _over_all(supply: Supply, name: str, comma: bool) -> Reading:
         distinct = (
             pl.concat([distinct, more]).group_by("cell", maintain_order=True).agg(pl.col("n").sum())
         )
-    return choose(distinct["cell"], distinct["n"], comma=comma) if distinct.height else Reading()
+    return choose_as(kind, distinct["cell"], distinct["n"], comma=supply.comma)

@@ -147,7 +147,7 @@ def _quantile(step: st.Quantile, reader: Reader) -> Array:
     slopes = np.diff(marks) / np.diff(knots)
     x = np.clip(x, knots[0], knots[-1])
     at = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(slopes) - 1)
-    return (marks[at] + slopes[at] * (x - knots[at]))[:, None]
+    return np.asarray((marks[at] + slopes[at] * (x - knots[at]))[:, None])
 
 
 @apply.register

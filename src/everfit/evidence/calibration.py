@@ -71,8 +71,9 @@ def fit_calibration(
 ) -> dict[str, float]:
     """The calibration if it helps on rows that it was not fitted on, else {}.
 
-    :func:`least_loss_calibration`, cross-fitted over ``n_folds``; it helps when the mean log loss drops by more than one standard
-    error of the paired drop. Fewer than 20 rows never get one.
+    That of :func:`least_loss_calibration`, cross-fitted over ``n_folds``: it helps when the mean
+    log loss drops by more than one standard error of the paired drop. Fewer than 20 rows never
+    get one.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     y = np.asarray(codes).astype(np.int64).ravel()

@@ -57,7 +57,8 @@ def loss_bound(losses: ArrayLike) -> float:
     """A bound for differences of losses, from the champion's losses on data BEFORE the comparison.
 
     1 for 0-1 losses, else their 99% quantile: differences of two models are seldom larger than a
-    nearly worst loss of one, and a larger bound makes small bets and slow verdicts.
+    nearly worst loss of one, and a larger bound makes small bets and slow verdicts. Given the
+    DIFFERENCES of two such models on earlier data instead, it is smaller and verdicts are quicker.
 
     Examples
     --------
@@ -84,16 +85,14 @@ def verdict(
 ) -> PairedVerdict:
     """Judge a challenger on the units (n,) that it and the champion both answered.
 
-    Parameters
-    ----------
-    alpha : chance of any false promotion among all challengers of this model
-    looks : the number of this challenger in the life of the model, from 1; looking again at the
-        same challenger with more rows does not count
-    min_gain : smallest drop of the mean loss that is worth a promotion, in its unit
-    bound : largest difference that counts, fixed beforehand (:func:`loss_bound`); when None it is
-        taken from the champion's losses on these very rows, which ``why`` then says
-    promoted : earlier promotions; above 0 controls the expected SHARE of false promotions
-        (FDR, e-LOND) instead of the chance of any, and waits less
+    ``alpha`` is the chance of any false promotion among all challengers of this model;
+    ``looks`` is the number of this challenger in its life, from 1 (looking again
+    with more rows does not count). ``min_gain`` is the smallest drop of the mean loss
+    that is worth a promotion, in its unit;
+    ``bound`` the largest difference that counts, fixed beforehand (:func:`loss_bound`); when None
+    it is taken from the champion's losses on these very rows, which ``why`` then says.
+    ``promoted`` counts earlier promotions; above 0 the expected SHARE of false promotions is
+    controlled (FDR, e-LOND) instead of the chance of any, and waits are shorter.
 
     NaN and infinite losses count as the worst loss for the model that failed. Total: rows that a
     run can produce never raise.
@@ -110,27 +109,20 @@ def verdict(
     level = min(alpha * gamma_series(max(1, looks)) * (1 + max(0, promoted)), alpha)
     need = -math.log(level)
     new, old, worst, failed, note = _read(loss_challenger, loss_champion, bound)
-    n = len(new)
-    least = _least_units(level)
+    least = max(2, _least_units(level))
     plain = old - new
     limit = min_gain / worst if worst > 0 else 0.0
-    if n < 2 or n < least or not -1 < limit < 1:
-        why = _too_few(n, least) if n < max(2, least) else "the gain asked for exceeds every loss"
-        mid = float(plain.mean()) if n else math.nan
-        nothing = Interval(-math.inf, mid, math.inf, n=n, level=1 - 2 * level)
-        more = max(2, least) - n if n < max(2, least) else None
-        return PairedVerdict("cannot be judged", nothing, 0.0, n, more, why, need, worst, failed)
+    if len(new) < least or not -1 < limit < 1:
+        return _unjudged(plain, least, level, worst, failed)
     d = np.clip(plain / worst, -1.0, 1.0)
     log_e = log_e_value(d, -limit)
-    gain = _range(d, float(plain.mean()), worst, limit, level, log_e >= need)
+    gain = _range(
+        d, mid=float(plain.mean()), worst=worst, limit=limit, level=level, shown=log_e >= need
+    )
     answer, why = _answer(plain, gain, log_e, need, min_gain)
-    needs = None
-    if answer == "inconclusive":
-        variance = float(np.mean((d - limit) ** 2))
-        planned = planned_units(float(d.mean()) - limit, variance, level)
-        needs = None if planned is None else max(planned - n, max(1, n // 10))
-        why += f"; about {needs:,} more units needed" if needs else ""
-    return PairedVerdict(answer, gain, log_e, n, needs, why + note, need, worst, failed)
+    needs = _more(d, limit, level) if answer == "inconclusive" else None
+    why += f"; about {needs:,} more units needed" if needs else ""
+    return PairedVerdict(answer, gain, log_e, len(d), needs, why + note, need, worst, failed)
 
 
 def _read(
@@ -175,7 +167,7 @@ def _answer(
 
 
 def _range(
-    d: Floats, mid: float, worst: float, limit: float, level: float, shown: bool
+    d: Floats, *, mid: float, worst: float, limit: float, level: float, shown: bool
 ) -> Interval:
     """The anytime range; its low end lies on the side of the limit that the e-value says."""
     side = (limit, 1.0) if shown else (-1.0, limit)
@@ -183,6 +175,17 @@ def _range(
     high = -lower_bound(-d, level) * worst
     # clipping moves the middle of the clipped mean, not of the plain mean that people read
     return Interval(min(low, mid), mid, max(high, mid), n=len(d), level=1 - 2 * level)
+
+
+def _more(d: Floats, limit: float, level: float) -> int | None:
+    """How many more units reach the evidence if these are typical."""
+    rate = float(log_wealth(d, None, -limit).max()) / len(d)
+    planned = planned_units(float(d.mean()) - limit, float(np.mean((d - limit) ** 2)), level)
+    if planned is None or not rate > 0:
+        return None
+    # large bounds keep bets below the best one, which the closed form does not know
+    planned = max(planned, math.ceil((1 - math.log(level)) / rate))
+    return max(planned - len(d), 1, len(d) // 10)
 
 
 def _least_units(level: float) -> int:
@@ -194,5 +197,21 @@ def _least_units(level: float) -> int:
     return n
 
 
-def _too_few(n: int, least: int) -> str:
-    return f"{n:,} units; even a perfect challenger needs {least:,}"
+def _unjudged(plain: Floats, least: int, level: float, worst: float, failed: int) -> PairedVerdict:
+    n = len(plain)
+    few = n < least
+    return PairedVerdict(
+        answer="cannot be judged",
+        gain=Interval(
+            -math.inf, float(plain.mean()) if n else math.nan, math.inf, n=n, level=1 - 2 * level
+        ),
+        log_e=0.0,
+        n=n,
+        needs=least - n if few else None,
+        why=f"{n:,} units; even a perfect challenger needs {least:,}"
+        if few
+        else "the gain asked for exceeds the largest loss that counts",
+        needed_log_e=-math.log(level),
+        bound=worst,
+        n_failed=failed,
+    )

@@ -78,57 +78,69 @@ def selected_score(
 ) -> SelectionScore:
     """The score of what ``choose`` picks from all rows, corrected for having been picked.
 
-    Parameters
-    ----------
-    n_units : number of rows with an out-of-fold answer
-    choose : refits the WHOLE choice (which model, weights, calibration) on rows given as positions,
-        int64, with repeats
-    score : judges a choice on rows (positions, with repeats); any function, NaN when undefined
-    strata : (n_units,) class codes; a sample that lacks a class inside or outside is drawn again
-    groups : (n_units,) whole groups are drawn when rows of a group hang together
-    deadline : time on ``clock`` to stop at, but never before 30 bootstraps
-    test_share : n_test/(n_test + n_train) of the folds; 0 when the scored models are the very ones
-        that ship and never saw these rows
-    limits : the least and the greatest value that the score can take
+    ``choose`` refits the WHOLE choice (model, weights, calibration) on rows given as positions
+    (int64, with repeats); ``score`` judges a choice on such rows: any function, NaN when undefined.
+    ``strata`` (n_units,) are class codes: a sample that lacks a class inside or outside is drawn
+    again. ``groups`` (n_units,): whole groups are drawn. ``deadline`` is a time on ``clock`` to
+    stop at, never before 30 bootstraps. ``test_share`` is n_test/(n_test + n_train) of the folds; 0
+    when the scored models ship as they are and never saw these rows. ``limits`` are the least
+    and the greatest value of the score.
 
     Examples
     --------
     >>> losses = np.random.default_rng(0).normal(1.0, 0.2, (500, 20))      # 20 equal models
-    >>> found = selected_score(
-    ...     500, lambda rows: losses[rows].mean(axis=0).argmin(),
-    ...     lambda k, rows: losses[rows, k].mean(), seed=0, test_share=0.0)
+    >>> found = selected_score(500, lambda rows: losses[rows].mean(axis=0).argmin(),
+    ...                        lambda k, rows: losses[rows, k].mean(), seed=0, test_share=0.0)
     >>> found.optimism < 0, found.interval.contains(1.0)       # the best looks better than it is
     (True, True)
     """
-    rows = np.arange(n_units, dtype=np.int64)
-    final = choose(rows)
-    apparent = float(score(final, rows))
+    everything = np.arange(n_units, dtype=np.int64)
+    final = choose(everything)
+    apparent = float(score(final, everything))
     units = _members(groups, n_units)
-    fresh: list[float] = []
-    flattered: list[float] = []
-    if len(units) > 1:
-        rng = np.random.default_rng(seed)
-        for drawn, left in _samples(units, strata, rng, n_boot):
-            if deadline is not None and len(fresh) >= LEAST_BOOT and clock() >= deadline:
-                break
-            again = choose(drawn)
-            excess = float(score(final, left)) - float(score(again, left))
-            whole = float(score(final, drawn))
-            if math.isfinite(excess) and math.isfinite(whole):
-                flattered.append(excess)
-                fresh.append(whole)
+    draws = _samples(units, strata, np.random.default_rng(seed), n_boot * (len(units) > 1))
+    fresh, flattered = _judged(
+        draws, final, choose, score, lambda: deadline is not None and clock() >= deadline
+    )
     if len(fresh) < 2 or not math.isfinite(apparent):
         unknown = Interval(limits[0], apparent, limits[1], n=n_units, level=level)
         return SelectionScore(unknown, 0.0, len(fresh), apparent, n_boot)
-    optimism = OPTIMISM_SHARE * float(np.mean(flattered))
-    variance = float(np.var(fresh, ddof=1)) * len(units) / (len(units) - 1)
-    variance *= training_inflation(share_to_ratio(test_share), len(units))
-    variance += float(np.var(flattered, ddof=1)) / len(flattered)  # bootstraps are finitely many
-    reach = t_quantile(0.5 + level / 2, min(len(units), len(fresh)) - 1) * math.sqrt(variance)
-    centre = min(max(apparent - optimism, limits[0]), limits[1])
-    low, high = max(centre - reach, limits[0]), min(centre + reach, limits[1])
-    interval = Interval(low, centre, high, n=n_units, level=level)
+    centre = float(np.clip(apparent - OPTIMISM_SHARE * np.mean(flattered), *limits))
+    inflation = training_inflation(share_to_ratio(test_share), n_units)
+    reach = _reach(fresh, flattered, len(units), inflation, level)
+    ends = max(centre - reach, limits[0]), centre, min(centre + reach, limits[1])
+    interval = Interval(*ends, n=n_units, level=level)
     return SelectionScore(interval, apparent - centre, len(fresh), apparent, n_boot)
+
+
+def _judged(
+    draws: Iterator[tuple[Rows, Rows]],
+    final: Choice,
+    choose: Callable[[Rows], Choice],
+    score: Callable[[Choice, Rows], float],
+    late: Callable[[], bool],
+) -> tuple[list[float], list[float]]:
+    """Per draw: the final choice's score inside, and by how much it beats a new choice outside."""
+    fresh: list[float] = []
+    flattered: list[float] = []
+    for drawn, left in draws:
+        if len(fresh) >= LEAST_BOOT and late():
+            break
+        excess = float(score(final, left)) - float(score(choose(drawn), left))
+        whole = float(score(final, drawn))
+        if math.isfinite(excess) and math.isfinite(whole):
+            flattered.append(excess)
+            fresh.append(whole)
+    return fresh, flattered
+
+
+def _reach(
+    fresh: list[float], flattered: list[float], n_units: int, inflation: float, level: float
+) -> float:
+    """Half the width of the range; see the top of the file."""
+    variance = float(np.var(fresh, ddof=1)) * n_units / (n_units - 1) * inflation
+    variance += float(np.var(flattered, ddof=1)) / len(flattered)  # bootstraps are finitely many
+    return t_quantile(0.5 + level / 2, min(n_units, len(fresh)) - 1) * math.sqrt(variance)
 
 
 def _members(groups: NDArray[Any] | None, n_units: int) -> list[Rows] | Rows:

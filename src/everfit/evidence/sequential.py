@@ -167,7 +167,8 @@ def lower_bound(
 
     low, high = max(between[0], -1 + 1e-9), between[1]
     # against its own mean no bet wins (Jensen), so the bound is below it
-    high = max(min(high, float(repeated @ seen) / float(repeated.sum())), low)
+    high = min(high, 1 - 1e-9, float(repeated @ seen) / float(repeated.sum()))
+    high = max(high, low)
     return max(_last_positive(excess, low, high), between[0])
 
 

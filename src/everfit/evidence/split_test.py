@@ -14,12 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from everfit.evidence.interval import Interval, spread
-from everfit.evidence.paired import (
-    corrected_gain,
-    differences,
-    share_to_ratio,
-    training_inflation,
-)
+from everfit.evidence.paired import corrected_gain, differences, share_to_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +64,9 @@ def split_gap_rows(
 ) -> SplitGap:
     """Paired t on rows that both splits asked about, with the group (or time block) as the unit.
 
-    All are (n,): out-of-fold losses under a random and under the structured split, and the group or
-    block of each row. Far more sensitive than fold means when there are many groups.
+    All are (n,): out-of-fold losses under a random and under the structured split, and the group
+    or block of each row. The variance is multiplied by 1 + n_test/n_train. Far more sensitive than
+    fold means when there are many groups.
 
     Examples
     --------
@@ -82,7 +78,7 @@ def split_gap_rows(
     d = differences(loss_random, loss_structured)
     measured = spread(d, groups=np.asarray(clusters))
     n_clusters = len(np.unique(clusters))
-    inflation = training_inflation(share_to_ratio(test_share), n_clusters)
+    inflation = 1.0 + share_to_ratio(test_share)
     p = measured.p_above(0.0, inflation=inflation)
     interval = measured.interval(1 - alpha, inflation=inflation)
     return SplitGap(interval, p, p < alpha, "paired t over groups", n_clusters)

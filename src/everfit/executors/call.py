@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from everfit.errors import EverfitError
 from everfit.executors.contract import Outcome
 
 TRACE_LINES = 6  # enough to name the failing call of a foreign library
@@ -27,6 +28,8 @@ def call(key: str, function: str, arguments: Mapping[str, Any]) -> Outcome:
         value = getattr(importlib.import_module(module), name)(**arguments)
     except Exception as failure:  # noqa: BLE001 - a job may run anybody's code; its failure is its result
         trace = traceback.format_exc().strip().splitlines()[-TRACE_LINES:]
-        error = f"{type(failure).__name__}: {failure}\n" + "\n".join(trace)
+        # our own errors name their class themselves, and their trace says nothing more
+        own = isinstance(failure, EverfitError)
+        error = str(failure) if own else f"{type(failure).__name__}: {failure}\n" + "\n".join(trace)
         return Outcome(key, "error", error=error, seconds=time.monotonic() - began)
     return Outcome(key, "ok", value=value or {}, seconds=time.monotonic() - began)

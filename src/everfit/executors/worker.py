@@ -23,19 +23,31 @@ WATCH_S = 0.5
 
 
 def main(parent: int, warm: list[str]) -> None:
-    """Answer jobs until stdin ends; ``warm`` modules are imported before the first."""
+    """Answer jobs until stdin ends; ``warm`` modules are imported while nothing is asked.
+
+    Imports and jobs take turns: a job waits for one module at most, never for all of them, and two
+    threads never import at once.
+    """
     _die_with(parent)
     # libraries print; the pipe to the parent must carry outcomes only
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    for module in warm:
-        importlib.import_module(module)
+    turn = threading.Lock()
+    threading.Thread(target=_import, args=(warm, turn), daemon=True).start()
     for line in sys.stdin:
         job = json.loads(line)
-        outcome = call(job["key"], job["function"], job["arguments"])
+        with turn:
+            outcome = call(job["key"], job["function"], job["arguments"])
         out.write(json.dumps(as_plain(outcome)) + "\n")
         out.flush()
+
+
+def _import(modules: list[str], turn: threading.Lock) -> None:
+    for module in modules:
+        with turn:
+            importlib.import_module(module)
+        time.sleep(0)  # a waiting job goes first
 
 
 def _die_with(parent: int) -> None:

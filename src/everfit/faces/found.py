@@ -8,8 +8,7 @@ from typing import Any
 from everfit.errors import ArtefactRefused, Refused
 from everfit.house import House
 from everfit.records import Assessment, Study, Version, from_plain
-from everfit.release import verify
-from everfit.serve import Scorer, open_plan
+from everfit.serve import Scorer
 
 CARD = "card.md"
 
@@ -47,10 +46,7 @@ def scorer_of(house: House, model: str, version: str | None = None) -> tuple[Ver
     Refused : it has no champion
     ArtefactRefused : its files are not what was released
     """
-    found = house.version(model, version)
-    folder = house.folder(found)
-    verify(folder, key=None, sha256=found.sha256)
-    return found, open_plan(folder)
+    return house.scorer(model, version)
 
 
 def card_of(house: House, model: str, version: str | None = None) -> str:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
-from everfit.encoders.table import FeaturePlan, fit_transform_features
+from everfit.encoders.table import FeaturePlan
 from everfit.learners.contract import FitBudget, History
-from everfit.learners.link import link_of, smearing, to_answers, to_raw
+from everfit.learners.link import encode, link_of, smearing, to_answers, to_raw
 from everfit.learners.rounds import (
     HIGHEST_LR,
     ROUNDS_BY_LR,
@@ -88,14 +88,7 @@ class Boosted:
         check(history)
         import lightgbm as lgb
 
-        self.plan_, matrix = fit_transform_features(
-            history.table,
-            history.target,
-            history.form,
-            history.n_outputs,
-            view=self.view,
-            seed=history.seed,
-        )
+        self.plan_, matrix = encode(history, self.view)
         slot.need(matrix.size * 5e-8 + 0.02, "sorting the values into bins")
         self.link_ = link_of(history, self.target)
         values = history.form == "values"
@@ -112,10 +105,7 @@ class Boosted:
         search = _Search(full, params, slot, raw.size)
         rounds = budget.rounds or self.n_rounds
         if rounds is None:
-            pairs = held_back(
-                matrix, history.target, history.form, seed=history.seed, which=self.inner
-            )
-            rounds = search.rounds(pairs, self.lr)
+            rounds = search.rounds(held_back(matrix, history, which=self.inner), self.lr)
         smear = self.smear
         if self.target == "log" and values:
             if smear is None:

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
-from everfit.encoders.table import FeaturePlan, fit_transform_features
+from everfit.encoders.table import FeaturePlan
 from everfit.errors import ArtefactRefused, LearnerFailed, SourceMissing, UsageError, near
 from everfit.learners.contract import FitBudget, History
-from everfit.learners.link import Link, to_answers
+from everfit.learners.link import Link, encode, to_answers
 from everfit.learners.rounds import Slot, check
 from everfit.learners.source import import_file, is_trusted, sha256, sources
 from everfit.records import Array, Form
@@ -64,26 +64,10 @@ class Foreign:
         slot = Slot(budget)
         check(history)
         self.model_ = bring(self.source, self.settings or {}, self.modules or {})
-        verb = "predict_proba" if history.form == "probabilities" else "predict"
-        if not hasattr(self.model_, verb):
-            raise LearnerFailed(
-                f"{_name(self.model_)} has no {verb}",
-                got=_name(self.model_),
-                expected=f"an estimator with fit and {verb}",
-                do="wrap it in sklearn.calibration.CalibratedClassifierCV"
-                if verb == "predict_proba"
-                else "give a regressor",
-            )
-        self.plan_, matrix = fit_transform_features(
-            history.table,
-            history.target,
-            history.form,
-            history.n_outputs,
-            view=self.view,
-            seed=history.seed,
-        )
-        slot.need(0.0, "making the features")
         codes = history.form == "probabilities"
+        _need_verb(self.model_, "predict_proba" if codes else "predict")
+        self.plan_, matrix = encode(history, self.view)
+        slot.need(0.0, "making the features")
         target = history.target.astype(np.int64) if codes else history.target
         _seed(self.model_, history.seed)
         takes = "sample_weight" in inspect.signature(self.model_.fit).parameters
@@ -100,6 +84,7 @@ class Foreign:
                 f"{_name(self.model_)} raised while fitting",
                 got=f"{type(error).__name__}: {error}",
                 expected=f"fit(X {matrix.shape}, y {target.shape}) to work",
+                do="try it on a few rows by hand",
             ) from error
         self.n_outputs_, self.form_ = history.n_outputs, history.form
         self.facts_: Mapping[str, Any] = {
@@ -127,6 +112,7 @@ class Foreign:
                 f"{_name(self.model_)} raised while answering",
                 got=f"{type(error).__name__}: {error}",
                 expected=f"{verb}(X) to work",
+                do="try it on a few rows by hand",
             ) from error
         if self.form_ == "values":
             answers = to_answers(given, PLAIN, None)
@@ -141,6 +127,7 @@ class Foreign:
                 f"{_name(self.model_)} gave answers that cannot be used",
                 got=f"shape {answers.shape}, {int((~np.isfinite(answers)).sum())} not finite",
                 expected=f"finite values, shape {(matrix.shape[0], self.n_outputs_)}",
+                do="look at what it gives for a few rows",
             )
         return answers
 
@@ -164,6 +151,7 @@ class Foreign:
                 f"{_name(self.model_)} cannot be stored",
                 got=f"{type(error).__name__}: {error}",
                 expected="an object that skops can write",
+                do="keep plain numbers, arrays and scikit-learn objects as attributes",
             ) from error
         own = {type(self.model_).__module__, *code}
         refused = [name for name in unknown if not is_trusted(name, own)]
@@ -174,25 +162,21 @@ class Foreign:
                 expected=f"types of scikit-learn, numpy, scipy or {', '.join(sorted(own))}",
                 do="keep plain numbers, arrays and scikit-learn objects as attributes",
             )
-        files, hashes = ["estimator.skops"], {}
+        hashes = {f"code/{module}.py": sha256(text) for module, text in code.items()}
         for module, text in code.items():
-            target = folder / "code" / f"{module}.py"
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(text)
-            files.append(f"code/{module}.py")
-            hashes[f"code/{module}.py"] = sha256(text)
+            (folder / "code").mkdir(exist_ok=True)
+            (folder / "code" / f"{module}.py").write_bytes(text)
+        known = self.model_.classes_ if self.form_ == "probabilities" else []
         return {
             "engine": self.engine,
-            "files": files,
+            "files": ["estimator.skops", *hashes],
             "trusted": unknown,
             "code": hashes,
             "features": "features.json",
             "link": dict(PLAIN),
             "form": self.form_,
             "n_outputs": self.n_outputs_,
-            "classes": [int(c) for c in self.model_.classes_]
-            if self.form_ == "probabilities"
-            else [],
+            "classes": [int(code) for code in known],
         }
 
     @classmethod
@@ -238,6 +222,7 @@ def carry(estimator: Any, folder: Path) -> dict[str, Any]:
                 f"{_name(estimator)} is no estimator: it has no {verb}",
                 got=repr(estimator)[:80],
                 expected="an object with fit(X, y) and predict or predict_proba",
+                do="give an instance, not a class or a function",
             )
     if type(estimator).__module__ == "__main__":
         raise UsageError(
@@ -329,6 +314,18 @@ def _from_file(source: str) -> Any:
             do=f"did you mean {hint}?" if hint else "give one of these",
         )
     return getattr(module, name)
+
+
+def _need_verb(estimator: Any, verb: str) -> None:
+    if not hasattr(estimator, verb):
+        probable = verb == "predict_proba"
+        wrapped = "wrap it in sklearn.calibration.CalibratedClassifierCV"
+        raise LearnerFailed(
+            f"{_name(estimator)} has no {verb}",
+            got=_name(estimator),
+            expected=f"an estimator with fit and {verb}",
+            do=wrapped if probable else "give a regressor",
+        )
 
 
 def _seed(estimator: Any, seed: int) -> None:

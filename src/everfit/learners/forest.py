@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
-from everfit.encoders.table import FeaturePlan, fit_transform_features
+from everfit.encoders.table import FeaturePlan
 from everfit.learners.contract import FitBudget, History
+from everfit.learners.link import encode
 from everfit.learners.rounds import Slot, check
 from everfit.records import Array, Form
 
@@ -55,14 +56,7 @@ class Forest:
         """
         slot = Slot(budget)
         check(history)
-        self.plan_, matrix = fit_transform_features(
-            history.table,
-            history.target,
-            history.form,
-            history.n_outputs,
-            view="dense",
-            seed=history.seed,
-        )
+        self.plan_, matrix = encode(history, "dense")
         grown, classes, stopped = self._grow(history, matrix.astype(np.float32), budget, slot)
         self.arrays_ = _flatten(grown, history, classes, self.smooth)
         self.grown_ = grown

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
-from everfit.encoders.table import FeaturePlan, fit_transform_features
+from everfit.encoders.table import FeaturePlan
 from everfit.learners.contract import FitBudget, History
-from everfit.learners.link import bounds_of, link_of, smearing, to_answers, to_raw
+from everfit.learners.link import bounds_of, encode, link_of, smearing, to_answers, to_raw
 from everfit.learners.rounds import Slot, check, held_back
 from everfit.records import Array, Form
 
@@ -53,14 +53,7 @@ class Linear:
         slot = Slot(budget)
         check(history)
         with threadpool_limits(budget.threads):
-            self.plan_, matrix = fit_transform_features(
-                history.table,
-                history.target,
-                history.form,
-                history.n_outputs,
-                view="dense",
-                seed=history.seed,
-            )
+            self.plan_, matrix = encode(history, "dense")
             self.link_ = link_of(history, self.target)
             if history.form == "values":
                 self._fit_ridge(history, matrix, slot)
@@ -92,7 +85,7 @@ class Linear:
         target, weight = history.target.astype(np.int64), history.weight
         strength, stopped = self.strength, "end"
         if strength is None:
-            pairs = held_back(matrix, history.target, history.form, seed=history.seed)
+            pairs = held_back(matrix, history)
             strength = _search(matrix, history, pairs[0], slot) if pairs else 1.0
         path = _Path(k, slot)
         if not path.fit(matrix, target, weight, strength, until=0.0):

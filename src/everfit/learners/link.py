@@ -1,4 +1,6 @@
-"""The link: how raw scores become answers, as data that travels with the model files.
+"""Both ends of a learner: a history as a matrix, and raw scores as answers.
+
+The link says how raw scores become answers, as data that travels with the model files:
 
 ``{"kind": "softmax"|"sigmoid"|"identity", "scale": s, "shift": c, "inverse": "none"|"expm1"}``.
 A sigmoid turns one raw score into (1 - p, p); a softmax turns k scores into k probabilities;
@@ -12,12 +14,25 @@ from typing import Any, Literal
 
 import numpy as np
 
+from everfit.encoders.table import FeaturePlan, fit_transform_features
 from everfit.errors import LearnerFailed
 from everfit.learners.contract import History
 from everfit.records import Array
 
 TargetView = Literal["plain", "log"]
 Link = dict[str, Any]
+
+
+def encode(history: History, view: str) -> tuple[FeaturePlan, Array]:
+    """The feature plan of a history, and the features (n, d) of its own rows."""
+    return fit_transform_features(
+        history.table,
+        history.target,
+        history.form,
+        history.n_outputs,
+        view=view,
+        seed=history.seed,
+    )
 
 
 def link_of(history: History, target: str = "plain") -> Link:
@@ -35,7 +50,10 @@ def link_of(history: History, target: str = "plain") -> Link:
         return {"kind": kind, "scale": 1.0, "shift": 0.0, "inverse": "none"}
     if target not in ("plain", "log"):
         raise LearnerFailed(
-            "the target cannot be changed that way", got=repr(target), expected="'plain' or 'log'"
+            "the target cannot be changed that way",
+            got=repr(target),
+            expected="'plain' or 'log'",
+            do="give one of these",
         )
     if target == "log" and float(np.min(history.target)) <= -1.0:
         raise LearnerFailed(

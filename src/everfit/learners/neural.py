@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
-from everfit.encoders.table import FeaturePlan, fit_transform_features
+from everfit.encoders.table import FeaturePlan
 from everfit.errors import LearnerFailed
 from everfit.learners.contract import FitBudget, History
-from everfit.learners.link import Link, bounds_of, link_of, smearing, to_answers, to_raw
+from everfit.learners.link import Link, bounds_of, encode, link_of, smearing, to_answers, to_raw
 from everfit.learners.rounds import Patience, Slot, check, held_back, refuse_few
 from everfit.records import Array, Form
 
@@ -66,23 +66,14 @@ class Neural:
         slot = Slot(budget)
         check(history)
         with threadpool_limits(budget.threads):
-            self.plan_, matrix = fit_transform_features(
-                history.table,
-                history.target,
-                history.form,
-                history.n_outputs,
-                view="dense",
-                seed=history.seed,
-            )
+            self.plan_, matrix = encode(history, "dense")
             self.link_ = link_of(history, self.target)
             values = history.form == "values"
             self.bounds_ = bounds_of(history.target) if values else None
             work = _Work(self, history, matrix, self.link_, slot)
             epochs, stopped, smear = budget.rounds, "end", self.smear
             if epochs is None:
-                pairs = held_back(
-                    matrix, history.target, history.form, seed=history.seed, which=self.inner
-                )
+                pairs = held_back(matrix, history, which=self.inner)
                 epochs, stopped = work.search(pairs[:1])
             if self.target == "log" and values and smear is None:
                 smear = work.smear(self.link_)
@@ -225,7 +216,10 @@ class _Work:
             self.per_epoch = (self.slot.spent() - began) / net.epochs
         if not all(np.isfinite(w).all() for w, _ in net.weights):
             raise LearnerFailed(
-                "the network ran away", got="weights that are not finite", do="lower lr"
+                "the network ran away",
+                got="weights that are not finite",
+                expected="finite weights",
+                do="lower lr",
             )
         return net.weights, net.epochs
 

@@ -33,7 +33,12 @@ class Prior:
         LearnerFailed : there are no rows
         """
         if history.target.size == 0:
-            raise LearnerFailed("there are no rows to average", got="0 rows", expected="1 or more")
+            raise LearnerFailed(
+                "there are no rows to average",
+                got="0 rows",
+                expected="1 or more",
+                do="give a table with rows",
+            )
         weight = np.ones_like(history.target) if history.weight is None else history.weight
         if history.form == "values":
             self.values_ = [float(np.average(history.target, weights=weight))]

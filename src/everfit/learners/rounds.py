@@ -136,6 +136,7 @@ def check(history: History) -> None:
             "there is nothing to learn from",
             got=f"{history.table.n_rows} rows, {len(history.table.features)} features",
             expected="at least 2 rows and 1 feature",
+            do="give more rows, or another role to a column",
         )
     if history.form == "probabilities" and np.unique(history.target).size < 2:
         raise LearnerFailed(
@@ -147,7 +148,7 @@ def check(history: History) -> None:
 
 
 def held_back(
-    matrix: Array, target: Array, form: str, *, seed: int, which: str = "random"
+    matrix: Array, history: History, *, which: str = "random"
 ) -> list[tuple[Array, Array]]:
     """Pairs of (fitted, held back) row positions inside a history; none for few rows.
 
@@ -162,7 +163,8 @@ def held_back(
         cut = n - max(n // 8, 10)
         return [(np.arange(cut), np.arange(cut, n))]
     n_parts = 4 if n <= 5_000 else max(8, -(-n // 10_000))
-    part = _parts(matrix, target if form == "probabilities" else None, n_parts, seed)
+    classes = history.target if history.form == "probabilities" else None
+    part = _parts(matrix, classes, n_parts, history.seed)
     wanted = range(4 if n <= 2_500 else 2 if n <= 5_000 else 1)
     pairs = [(np.flatnonzero(part != k), np.flatnonzero(part == k)) for k in wanted]
     return [(fitted, back) for fitted, back in pairs if back.size and fitted.size]

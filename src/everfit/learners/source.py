@@ -46,7 +46,12 @@ def import_file(path: Path, name: str) -> ModuleType:
     loader = SourceFile(path)
     spec = importlib.util.spec_from_loader(name, loader, origin=str(path))
     if spec is None:
-        raise UsageError(f"{path} is no Python file", got=path.suffix, expected=".py")
+        raise UsageError(
+            f"{path} is no Python file",
+            got=path.suffix,
+            expected=".py",
+            do="give a file that ends in .py",
+        )
     module = importlib.util.module_from_spec(spec)
     module.__file__ = str(path)
     sys.modules[name] = module
@@ -59,6 +64,7 @@ def import_file(path: Path, name: str) -> ModuleType:
             f"{path} cannot be imported",
             got=f"{type(error).__name__}: {error}",
             expected="a file that imports only installed packages",
+            do="install what it needs, or keep the class in one file",
         ) from error
     return module
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
-from everfit.encoders.table import FeaturePlan, fit_transform_features
+from everfit.encoders.table import FeaturePlan
 from everfit.errors import LearnerFailed
 from everfit.learners.contract import FitBudget, History
-from everfit.learners.link import link_of, smearing, to_answers, to_raw
+from everfit.learners.link import encode, link_of, smearing, to_answers, to_raw
 from everfit.learners.rounds import (
     HIGHEST_LR,
     ROUNDS_BY_LR,
@@ -25,6 +25,7 @@ from everfit.learners.rounds import (
 )
 from everfit.records import Array, Form
 
+MOST_SHARE = 6  # times the expected rounds; what comes later gains less than it costs
 PROBE = 20  # rounds after which the cost of a round is known
 Pairs = list[tuple[Array, Array]]
 
@@ -80,14 +81,7 @@ class Symmetric:
         """
         slot = Slot(budget)
         check(history)
-        self.plan_, matrix = fit_transform_features(
-            history.table,
-            history.target,
-            history.form,
-            history.n_outputs,
-            view="codes",
-            seed=history.seed,
-        )
+        self.plan_, matrix = encode(history, "codes")
         slot.need(_first_round_s(history, self.plan_), "CatBoost's preparation")
         self.link_ = link_of(history, self.target)
         values = history.form == "values"
@@ -97,9 +91,7 @@ class Symmetric:
         lr, rounds, stopped = self.lr, budget.rounds or self.n_rounds, ""
         if rounds is None:
             lr = lr or 0.06
-            back = held_back(
-                matrix, history.target, history.form, seed=history.seed, which=self.inner
-            )[: 4 if raw.size <= 2_500 else 1]
+            back = held_back(matrix, history, which=self.inner)[: 4 if raw.size <= 2_500 else 1]
             rounds, lr, stopped = work.search(back, lr)
         smear = self.smear
         if self.target == "log" and values and smear is None:
@@ -218,8 +210,10 @@ class _Work:
             lr = lr_that_fits(lr, 0.4 * self.slot.left(), self.per_round)
             found = self._curves(pairs, lr, may_stop=False)
         curves, reason = found or ([], "time")
-        shortest = min(len(curve) for curve in curves)
-        best = int(np.argmin(np.mean([curve[:shortest] for curve in curves], axis=0))) + 1
+        # a part that stopped stays where it was, so that it cannot cut the others short
+        longest = max(len(curve) for curve in curves)
+        flat = [np.pad(curve, (0, longest - len(curve)), mode="edge") for curve in curves]
+        best = int(np.argmin(np.mean(flat, axis=0))) + 1
         self._best = best
         if reason == "time":
             refuse_few(best, ROUNDS_BY_LR / lr, self.slot, self.per_round)
@@ -234,7 +228,7 @@ class _Work:
         for fit, back in pairs:
             until = self.slot.left() - share
             watch = SearchWatch(self.slot, len(pairs) if may_stop else 0, lr, until=until)
-            model = self._run(fit, 5_000, lr, watch, back)
+            model = self._run(fit, int(MOST_SHARE * ROUNDS_BY_LR / lr), lr, watch, back)
             self.per_round = watch.per_round * self.raw.size / fit.size
             if watch.reason == "slow":
                 return None
@@ -248,7 +242,11 @@ class _Work:
         if not self._models:
             return 0.0
         raw = [
-            model.predict(pool(self.plan, self.matrix[back]), ntree_end=self._best, thread_count=1)
+            model.predict(
+                pool(self.plan, self.matrix[back]),
+                ntree_end=min(self._best, model.tree_count_),
+                thread_count=1,
+            )
             for model, back in self._models
         ]
         rows = np.concatenate([back for _, back in self._models])
@@ -288,7 +286,12 @@ class _Work:
             )  # fmt: skip
         except catboost.CatBoostError as error:
             # CatBoost refuses e.g. columns that are all constant; the study records it
-            raise LearnerFailed("CatBoost refused these rows", got=str(error)[:300]) from error
+            raise LearnerFailed(
+                "CatBoost refused these rows",
+                got=str(error)[:300],
+                expected="a column that varies",
+                do="see the cause beside; another learner may take them",
+            ) from error
         return model
 
     def _pool(self, rows: Array) -> Any:

@@ -134,6 +134,7 @@ def release(
         candidate=candidate.name,
         created_at=packing.label.created_at,
         trusted=trusted,
+        loss_bound=candidate.loss_bound,
     )
     tell("loading it in a fresh process")
     fresh = load_fresh(packing.folder, left_s=packing.left_s(), trusted=trusted)
@@ -237,7 +238,10 @@ def _against(bench: Bench, champion: Version, case: Case, version: Version, task
     known = {name: mask[bench.withheld_truth.ids] for name, mask in masks.items()}
     guard = guards_segments(ours, theirs, known, bench.policy, champion.name)
     case = replace(case, gates=(*case.gates, guard))
-    return judge(case, ours, theirs, looks=bench.looks, promoted=bench.promoted)
+    bound = champion.loss_bound if np.isfinite(champion.loss_bound) else None
+    return judge(
+        case, ours, theirs, looks=bench.looks, promoted=bench.promoted, bound=bound
+    )
 
 
 def _losses(bench: Bench, version: Version, task: Task) -> Array:

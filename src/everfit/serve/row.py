@@ -105,29 +105,49 @@ class RowReader:
     def __call__(self, values: Mapping[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
         """Base values of one row in the order of ``positions``, and what was odd about it."""
         try:
-            got = self._get(values)
-            numbers = array("d", got[: self._n])
-            if not (all(map(le, self._lows, numbers)) and all(map(ge, self._highs, numbers))):
-                return self._slow(values)
-            row: list[Any] = numbers.tolist()
-            row += got[self._n :]
-            for i, words in self._words:
-                row[i] = words[row[i]]
-            for i, levels in self._levels:
-                if row[i] not in levels or row[i].__class__ is not str:
-                    return self._slow(values)
+            row = self._fast(values)
         except (KeyError, TypeError, OverflowError):
-            return self._slow(values)
-        for i in self._dates:
-            if row[i].__class__ is not datetime or row[i].tzinfo is not None:
-                return self._slow(values)
-        for i in self._texts:
-            if row[i].__class__ is not str:
-                return self._slow(values)
-            row[i] = _text(row[i])
+            # a column that is not there, or a value of another type
+            row = None
+        return self._slow(values) if row is None else (row, ())
+
+    def _fast(self, values: Mapping[str, Any]) -> list[Any] | None:
+        """The row when nothing about it is odd, else None or an exception of Python's own."""
+        got = self._get(values)
+        n = self._n
+        if None in got[:n]:
+            numbers = array("d", [NAN if value is None else value for value in got[:n]])
+        else:
+            numbers = array("d", got[:n])
+        if not (all(map(le, self._lows, numbers)) and all(map(ge, self._highs, numbers))):
+            for low, number, high in zip(self._lows, numbers, self._highs, strict=True):
+                if not low <= number <= high and not isnan(number):
+                    return None
+        row: list[Any] = numbers.tolist()
+        row += got[n:]
+        for i, words in self._words:
+            row[i] = words[row[i]]
         if self._marks and any(row[i] in marks for i, marks in self._marks.items()):
-            return self._slow(values)
-        return row, ()
+            return None
+        return row if self._others_fit(row) else None
+
+    def _others_fit(self, row: list[Any]) -> bool:
+        """Whether categories, dates and texts are as they should be; texts are stripped here."""
+        for i, levels in self._levels:
+            value = row[i]
+            if value is not None and (value.__class__ is not str or value not in levels):
+                return False
+        for i in self._dates:
+            value = row[i]
+            if value is not None and (value.__class__ is not datetime or value.tzinfo is not None):
+                return False
+        for i in self._texts:
+            value = row[i]
+            if value is not None:
+                if value.__class__ is not str:
+                    return False
+                row[i] = _text(value)
+        return True
 
     def _slow(self, values: Mapping[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
         row: list[Any] = []

@@ -15,6 +15,7 @@ from everfit.data.split import cuts, row_hashes
 from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import BudgetSpent
+from everfit.evidence.promotion import loss_bound
 from everfit.executors import Executor
 from everfit.records import (
     Assessment,
@@ -44,6 +45,10 @@ from everfit.study.segments import segments
 from everfit.study.workspace import lay_out
 from everfit.study.worth import standard_error
 from everfit.tasks import Task
+
+
+FIRST = ("floor", "simple")
+SECURE_FOLDS = 2  # of the floor and the simple model, also when the budget is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +149,13 @@ def _trials(
 
     try:
         race.enter([*floors, *first])
-        race.run(lambda: max(left(), pace.least_s - race.deadline.spent()))
+        race.run(lambda: left() if _secured(race) else max(left(), pace.least_s))
         race.enter([*own, *rest])
         race.run(left)
+        if not any(e.n_folds and e.hypothesis.stage not in FIRST for e in race.entries):
+            names = [f"not begun: {e.hypothesis.name}" for e in race.entries if not e.folds]
+            budget = f"the budget of {race.deadline.budget_s:g} s was too small"
+            return f"{budget} for more than the simple model", names
         if any(e.status == "running" and not e.n_folds for e in race.entries):
             not_begun = [e.hypothesis.name for e in race.entries if not e.folds and not e.reason]
             return "the time for trials ended", [f"not begun: {name}" for name in not_begun]
@@ -157,6 +166,14 @@ def _trials(
     except KeyboardInterrupt:
         race.stop()
         return "stopped by a person; the best so far is kept", ["stopped before all was tried"]
+
+
+def _secured(race: Race) -> bool:
+    """Whether the floor and the simple model can be judged; a study that has neither has nothing."""
+    return all(
+        entry.n_folds >= SECURE_FOLDS or entry.status in ("failed", "timed_out")
+        for entry in race.entries
+    )
 
 
 def _reserve(race: Race, pace: Pace) -> float:
@@ -191,6 +208,7 @@ def _conclude(
         gain_on_simple=gain_over(race, judged, losses.values, "simple"),
         speaks_of=speaks_of(race, judged, members),
         segments=segments(features, losses),
+        loss_bound=loss_bound(losses.values),
     )
     notes = (*filter(None, [chosen.note]), *notes)
     return (

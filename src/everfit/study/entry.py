@@ -86,7 +86,9 @@ def common_folds(entries: Sequence[Entry]) -> int:
         and e.status in ("running", "done")
         and e.hypothesis.stage not in ("floor", "simple")  # cheap, so always ahead
     ]
-    counts = hard or counts
+    if not hard:
+        return min(counts, default=0)
+    counts = hard
     return max(
         range(1, max(counts, default=0) + 1),
         key=lambda n: (n * sum(count >= n for count in counts), n),

@@ -52,9 +52,15 @@ def judge(race: Race) -> Judged:
 
 
 def choose_blend(race: Race, judged: Judged) -> Blend:
-    """The greedy blend of the best entries; one entry alone when nothing lowers its loss."""
+    """The greedy blend of the best entries; one entry alone when nothing lowers its loss.
+
+    A floor is what must be beaten, so it is no part of a blend while there is anything else.
+    """
     task, metric = race.course.task, race.course.problem.metric
-    return greedy(judged.values[:BLEND_FIELD], judged.truth, task, metric)
+    learnt = [i for i, e in enumerate(judged.entries) if e.hypothesis.stage != "floor"]
+    field_ = (learnt or [0])[:BLEND_FIELD]
+    blend = greedy([judged.values[i] for i in field_], judged.truth, task, metric)
+    return replace(blend, members=tuple(field_[m] for m in blend.members))
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,11 @@ def _seeded(optuna: Any, entry: Entry, n_folds: int, ranges: dict[str, Gene]) ->
     params, distributions = {}, {}
     for name, gene in ranges.items():
         distributions[name] = _distribution(optuna, gene)
-        if name in settings and _inside(settings[name], gene):
-            params[name] = settings[name]
+        known = name in settings and _inside(settings[name], gene)
+        if gene.choices:
+            params[name] = gene.choices.index(settings[name]) if known else 0
         else:
-            params[name] = gene.choices[0] if gene.choices else gene.typical
+            params[name] = settings[name] if known else gene.typical
     values = [float(entry.losses(min(n_folds, entry.n_folds)).mean()), entry.folds[0].predict_us]
     return optuna.trial.create_trial(params=params, distributions=distributions, values=values)
 
@@ -149,7 +150,8 @@ def _inside(value: Any, gene: Gene) -> bool:
 def _distribution(optuna: Any, gene: Gene) -> Any:
     kinds = optuna.distributions
     if gene.choices:
-        return kinds.CategoricalDistribution(gene.choices)
+        # by position: a choice may be a tuple, which Optuna does not keep
+        return kinds.CategoricalDistribution(tuple(range(len(gene.choices))))
     if gene.whole:
         return kinds.IntDistribution(int(gene.low), int(gene.high), log=gene.log)
     return kinds.FloatDistribution(gene.low, gene.high, log=gene.log)
@@ -157,7 +159,7 @@ def _distribution(optuna: Any, gene: Gene) -> Any:
 
 def _suggest(trial: Any, name: str, gene: Gene) -> Any:
     if gene.choices:
-        return trial.suggest_categorical(name, gene.choices)
+        return gene.choices[trial.suggest_categorical(name, tuple(range(len(gene.choices))))]
     if gene.whole:
         return trial.suggest_int(name, int(gene.low), int(gene.high), log=gene.log)
     return trial.suggest_float(name, gene.low, gene.high, log=gene.log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from everfit.errors import DataError, SourceMissing, TooFewRows, Unreachable, Us
 
 @pytest.fixture
 def shop(tmp_path: Path) -> str:
-    with sqlite3.connect(tmp_path / "shop.db") as database:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
         database.execute("create table customers (id integer, age, plan text, since text)")
-        database.execute("create table nothing (a integer, b text)")
+        database.execute("create table vacant (a integer, b text)")
         database.executemany(
             "insert into customers values (?, ?, ?, ?)",
             [(i, None if i == 3 else i / 2, f"p{i % 3}", "2020-01-31") for i in range(200_000)],
@@ -52,7 +53,7 @@ def test_what_is_missing_is_named(shop: str, tmp_path: Path) -> None:
         read(f"sqlite:///{tmp_path / 'shopp.db'}?table=customers")
     assert not (tmp_path / "shopp.db").exists()
     with pytest.raises(TooFewRows, match="has no rows"):
-        read(shop + "?table=nothing")
+        read(shop + "?table=vacant")
 
 
 def test_an_unknown_dialect_or_address_is_told() -> None:

@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame = pd.read_csv(folder / "cancer.csv")
     frame["size"] = np.where(frame["mean radius"] > 14, "large", "small")
     frame["benign"] = frame.pop("diagnosis") == "benign"
-    frame.to_csv(folder / "data.csv", index=False)
+    frame.to_parquet(folder / "data.parquet", index=False)
     return folder
 
 
@@ -37,13 +37,13 @@ def model(place: Path) -> Iterator[everfit.Model]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EVERFIT_EXECUTOR", "inline")
         yield everfit.run(
-            place / "data.csv", "benign", name="tumour", budget=BUDGET, store=place / "store"
+            place / "data.parquet", "benign", name="tumour", budget=BUDGET, store=place / "store"
         )
 
 
 @pytest.fixture(scope="module")
 def frame(place: Path) -> pd.DataFrame:
-    rows = pd.read_csv(place / "data.csv").head(6).drop(columns="benign")
+    rows = pd.read_parquet(place / "data.parquet").head(6).drop(columns="benign")
     return rows.set_index(pd.Index(list("fedcba")))
 
 
@@ -55,7 +55,9 @@ def test_a_run_gives_a_model_with_a_champion_and_an_honest_score(model: everfit.
     assert model.score.speaks_of
 
 
-def test_pandas_in_pandas_out_with_the_same_index(model: everfit.Model, frame: pd.DataFrame) -> None:
+def test_pandas_in_pandas_out_with_the_same_index(
+    model: everfit.Model, frame: pd.DataFrame
+) -> None:
     labels, shares = model.predict(frame), model.predict_proba(frame)
 
     assert list(labels.index) == list("fedcba")
@@ -88,7 +90,7 @@ def test_labels_come_back_as_they_were(model: everfit.Model, frame: pd.DataFrame
 
 
 def test_a_file_can_be_predicted_by_its_path(model: everfit.Model, place: Path) -> None:
-    assert len(model.predict(place / "data.csv")) == 569
+    assert len(model.predict(place / "data.parquet")) == 569
 
 
 def test_what_does_not_fit_is_one_warning_with_counts(
@@ -205,7 +207,7 @@ def test_rolling_back_the_first_champion_is_refused(model: everfit.Model) -> Non
 
 
 def test_the_command_line_answers_from_the_same_store(place: Path, model: everfit.Model) -> None:
-    command = [sys.executable, "-m", "everfit", "predict", "tumour", str(place / "data.csv")]
+    command = [sys.executable, "-m", "everfit", "predict", "tumour", str(place / "data.parquet")]
     command += ["-o", str(place / "out.parquet"), "--store", str(place / "store")]
 
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -215,7 +217,7 @@ def test_the_command_line_answers_from_the_same_store(place: Path, model: everfi
     assert run.stdout == ""
     assert run.stderr.startswith("Predict: 569 rows in ")
     assert rows.columns == ["prediction", "p_false", "p_true"]
-    assert rows["prediction"].to_list() == model.predict(place / "data.csv").to_list()
+    assert rows["prediction"].to_list() == model.predict(place / "data.parquet").to_list()
 
 
 def test_no_target_is_told_before_anything_is_read() -> None:

@@ -18,7 +18,9 @@ def vector_of() -> Vector:
 def test_a_network_answers_as_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((200, 3))
-    model = MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=300, tol=1e-2, random_state=0).fit(x, x[:, 0])
+    model = MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=300, tol=1e-2, random_state=0).fit(
+        x, x[:, 0]
+    )
     arrays = {f"w{i}": w for i, w in enumerate(model.coefs_)}
     arrays |= {f"b{i}": b for i, b in enumerate(model.intercepts_)}
     vector = vector_of()

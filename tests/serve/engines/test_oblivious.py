@@ -140,7 +140,7 @@ def test_trees_that_cannot_be_compiled_are_refused(
 ) -> None:
     _, plain = fitted(tmp_path, 2, **settings | {"iterations": 20})
 
-    with pytest.raises(CannotCompile, match="symmetric|deeper"):
+    with pytest.raises(CannotCompile, match=r"symmetric|deeper"):
         Oblivious(plain, vector_of(7))
 
 

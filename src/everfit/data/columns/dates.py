@@ -108,16 +108,20 @@ def _parsed(texts: pl.Series, form: DateForm) -> pl.Series:
     return texts.str.to_date(form.format, strict=False).cast(pl.Datetime("us"))
 
 
-def best_form(texts: pl.Series, counts: pl.Series) -> tuple[DateForm | None, int]:
+def best_form(
+    texts: pl.Series, counts: pl.Series, *, known: bool = False
+) -> tuple[DateForm | None, int]:
     """The form that fits most cells, and how many cells it fits.
 
     Parameters
     ----------
     texts, counts : distinct cells in order of first appearance, and how often each comes
+    known : the column holds dates, so that it is tried even when most cells do not look so
     """
     some = texts.gather_every(max(1, len(texts) // 200))
     sample = some.to_list()
-    if sum(bool(_LOOKS.match(value)) for value in sample) < 0.5 * len(sample):
+    looks = sum(bool(_LOOKS.match(value)) for value in sample)
+    if looks < 0.5 * len(sample) and not known:
         return None, 0
     zoned = sum(bool(re.search(r"\d{1,2}:\d{2}.*" + _ZONED, cell)) for cell in sample)
     best, best_fit = None, 0

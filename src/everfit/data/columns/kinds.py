@@ -41,7 +41,7 @@ def judge(column: Collected, *, target: bool = False, levels: tuple[str, ...] = 
 
     Parameters
     ----------
-    target : the column is to be predicted; then it is never a boolean, key or text
+    target : the column is to be predicted; then words are never a boolean, key or text
     levels : ordered levels that the source declares
     """
     values = column.values
@@ -54,7 +54,8 @@ def judge(column: Collected, *, target: bool = False, levels: tuple[str, ...] = 
         return Judged(values, "ordered", "the source gives the order", levels, n_distinct)
     if values.dtype == pl.Boolean:
         if target:
-            return Judged(as_words(values), "category", "target", (), n_distinct)
+            # labels are given back in their own type
+            return Judged(values, "boolean", "target", ("false", "true"), n_distinct)
         return Judged(values, "boolean", "true and false", ("false", "true"), n_distinct)
     if isinstance(values.dtype, pl.Datetime):
         return Judged(values, "date", _why("dates", column), (), n_distinct)

@@ -15,6 +15,7 @@ import polars as pl
 from everfit.data.columns.dates import DateForm, best_form, parse_dates
 from everfit.data.columns.missing import is_mark_beside_numbers, marks_in
 from everfit.data.columns.numbers import NumberStyle, best_style, parse_numbers
+from everfit.records import Kind
 
 _VALUE = re.compile(r"\d|^[+-]?inf", re.IGNORECASE)
 JUNK_SHARE = 0.02  # of the cells; more odd words than this and a column is words
@@ -114,6 +115,22 @@ def choose(cells: pl.Series, counts: pl.Series, *, comma: bool = False) -> Readi
     lost = candidate.apply(cells).is_null()
     odd = dict(zip(cells.filter(lost).to_list(), counts.filter(lost).to_list(), strict=True))
     return candidate if tolerable(odd, n_fit) else TEXT
+
+
+def choose_as(kind: Kind, cells: pl.Series, counts: pl.Series, *, comma: bool = False) -> Reading:
+    """The reading of a column whose kind is known: what fits most cells, however few they are.
+
+    Examples
+    --------
+    >>> choose_as("date", pl.Series(["31.01.2020", "soon"]), pl.Series([1, 1])).form.format
+    '%d.%m.%Y'
+    """
+    if kind == "date":
+        form, _ = best_form(cells, counts, known=True)
+        if form is not None:
+            return Reading(form=form)
+    style, n_fit = best_style(cells, counts, comma=comma)
+    return Reading(style=style) if n_fit else TEXT
 
 
 def _may_be_values(cells: pl.Series) -> bool:

@@ -195,7 +195,8 @@ def _bounds(word: str) -> tuple[float, float, str] | None:
         if pattern is _SINGLE:
             high = low
         unit = _unit(found["unit"])
-        return None if unit is None or high < low else (low, high, unit)
+        # a version such as 1.2.3 is no number
+        return (low, high, unit) if unit is not None and low <= high else None
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -116,7 +117,10 @@ def arrow(path: Path) -> Iterator[pl.DataFrame]:
         if stream.read(4) == b"FEA1":
             from pyarrow import feather
 
-            yield _to_frame(feather.read_table(path))
+            with warnings.catch_warnings():
+                # the first version of Feather is old, which is not the reader's fault
+                warnings.simplefilter("ignore", DeprecationWarning)
+                yield _to_frame(feather.read_table(path))
             return
         stream.seek(0)
         is_file = stream.read(6) == b"ARROW1"
@@ -153,7 +157,10 @@ def excel(path: Path) -> Iterator[pl.DataFrame]:
     """The first sheet of a workbook, cells as they are typed there; at most a million rows."""
     import fastexcel
 
-    sheet = fastexcel.read_excel(path).load_sheet(0, header_row=None, dtypes="string")
+    try:
+        sheet = fastexcel.read_excel(path).load_sheet(0, header_row=None, dtypes="string")
+    except fastexcel.FastExcelError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
     cells = _to_frame(sheet.to_arrow())
     cells = cells.filter(pl.any_horizontal(pl.all().is_not_null()))
     if cells.height == 0:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 SEPARATORS = (",", ";", "\t", "|")
 N_LOOKED_AT = 1_000  # rows of the head that the dialect is judged by
@@ -263,18 +264,31 @@ def is_header(first: Sequence[str], body: Sequence[Row]) -> tuple[bool, str]:
     if not body:
         return True, "the only row"
     yes = no = 0
+    years = _are_years(first)
     for place, cell in enumerate(first):
+        if years and cell.isdigit():
+            continue
         below = [row[place].strip() for row in body if place < len(row)]
         vote = _vote(cell, [value for value in below if value and value.lower() not in _MARKS])
-        yes += vote > 0
-        no += vote < 0
+        yes += max(vote, 0)
+        no += max(-vote, 0)
     if no > yes:
-        return False, f"{no} cells of the first row are like the cells below, {yes} are not"
-    return True, f"{yes} cells of the first row differ from the cells below, {no} do not"
+        return False, "the first row is like the rows below"
+    return True, "the first row differs from the rows below"
+
+
+def _are_years(first: Sequence[str]) -> bool:
+    """Whether the first row counts years, as in a table with one column for each year."""
+    numbers = [int(cell) for cell in first if cell.isdigit() and len(cell) == 4]
+    steps = {right - left for left, right in pairwise(numbers)}
+    return len(numbers) >= 3 and steps == {1} and 1900 <= numbers[0] <= 2100
 
 
 def _vote(cell: str, below: Sequence[str]) -> int:
-    """1 when ``cell`` looks like a name over ``below``, -1 when like one of them, 0 unsure."""
+    """Above 0 when ``cell`` looks like a name over ``below``, below 0 when like one of them.
+
+    Numbers and dates speak three times as loud as words.
+    """
     if not below or not cell:
         return 0
     if cell.lower() in _MARKS:
@@ -282,13 +296,13 @@ def _vote(cell: str, below: Sequence[str]) -> int:
     for pattern in (_NUMBER, _DATE):
         fits = sum(bool(pattern.match(value)) for value in below)
         if fits >= 0.8 * len(below):
-            return -1 if pattern.match(cell) else 1
+            return -3 if pattern.match(cell) else 3
     if _NUMBER.match(cell):
-        return -1
+        return -3
     kinds = set(below)
     if cell in kinds:
         return -1
-    if {value.lower() for value in kinds} <= _WORDS:
+    if len(kinds) > 1 and {value.lower() for value in kinds} <= _WORDS:
         return 1
     # few different words below, and the first is none of them
     if len(below) >= 5 and len(kinds) <= 0.5 * len(below):

@@ -38,6 +38,7 @@ from everfit.faces.cli.options import (
     Weight,
     Yes,
 )
+from everfit.faces.version import version as installed
 
 app = typer.Typer(
     name="everfit",
@@ -52,9 +53,7 @@ app = typer.Typer(
 
 def _version(show: bool) -> None:
     if show:
-        from everfit import __version__
-
-        typer.echo(f"everfit {__version__}")
+        typer.echo(f"everfit {installed()}")
         raise typer.Exit()
 
 

@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _report(Interrupted("stopped", do="run the same command to go on"), as_json)
+    except SystemExit:
+        return _reader_left()  # what Typer makes of a broken pipe, its only use of it here
     except OSError as error:
         if error.errno == errno.EPIPE:
             return _reader_left()

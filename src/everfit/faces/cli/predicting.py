@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from everfit.data.sources.opening import open_source
 from everfit.data.stream import stream
 from everfit.data.table import Table
 from everfit.errors import ColumnMissing, UsageError, near
@@ -113,7 +114,9 @@ def _answer_stream(
     tables = stream(source, like, query=query)
     first = next(tables)  # an error of the source comes before any output is opened
     absent = absent_columns(first.source.notes)
-    _require_kept(first, keep, absent)
+    for name in keep:
+        if name in absent:
+            raise _not_kept(name, source, query)
     expected = expected_rows(source)
     with ExitStack() as stack:
         sink = stack.enter_context(open_sink(output, face.as_json, model))
@@ -135,15 +138,14 @@ def _columns(scorer: Scorer, keep: Sequence[str]) -> list[Column]:
     return [*known.values(), *extra]
 
 
-def _require_kept(table: Table, keep: Sequence[str], absent: set[str]) -> None:
-    # a column that is not there reads as all missing; for one that was asked for that is an error
-    for name in keep:
-        if name in absent:
-            hint = near(name, [n for n in table.frame.columns if n not in absent])
-            raise ColumnMissing(
-                f"column {name!r} of --keep is not in {table.source.uri}",
-                do=f"did you mean {hint}?" if hint else "leave it out",
-            )
+def _not_kept(name: str, source: str, query: str | None) -> ColumnMissing:
+    # reading gives a column that is not there as all missing; one that was asked for must be there
+    with open_source(source, query=query) as supply:
+        hint = near(name, supply.names)
+    return ColumnMissing(
+        f"column {name!r} of --keep is not in {source}",
+        do=f"did you mean {hint}?" if hint else "leave it out",
+    )
 
 
 def answers_frame(

@@ -10,6 +10,7 @@ import math
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -31,8 +32,8 @@ from everfit import wire
 from everfit.data.read import read
 from everfit.errors import Refused
 from everfit.faces.progress import Mode, teller
-from everfit.loop import Request
-from everfit.records import Array, Policy
+from everfit.loop import Request, RunResult
+from everfit.records import Array, Policy, Version
 from everfit.serve import Scorer, open_plan
 from everfit.settings import Settings, read_budget
 
@@ -89,13 +90,9 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
             tell,
         ):
             result = house.run(request, tell)
-            if result.champion is None:
-                raise Refused(
-                    "no version passed its gates",
-                    got=result.decision.headline,
-                    do="give more time or more rows",
-                )
-            self.files_ = _packed(house.folder(result.champion))
+            version = _usable(result)
+            self.files_ = _packed(house.folder(version))
+        self.trusted_ = version.trusted
         self.result_ = result
         self.score_ = result.study.candidate.score
         self._scorer: Scorer | None = None
@@ -113,7 +110,7 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         frame = self._features(X, reset=False)
         scorer = getattr(self, "_scorer", None)
         if scorer is None:
-            scorer = self._scorer = _opened(self.files_)
+            scorer = self._scorer = _opened(self.files_, self.trusted_)
         return scorer.table(read(frame, like=scorer.columns))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -128,6 +125,21 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.non_deterministic = True  # what fits into a time depends on the machine
         return tags
+
+
+def _usable(result: RunResult) -> Version:
+    """The champion; else the version that did not pass its gates, with a warning.
+
+    In a cross-validation a fold without signal must give predictions, not an end.
+    """
+    if result.champion is not None:
+        return result.champion
+    if result.version is None:
+        raise Refused(
+            "no version was packed", got=result.decision.headline, do="give more time or more rows"
+        )
+    warnings.warn(f"{result.decision.headline}; it answers all the same", stacklevel=5)
+    return result.version
 
 
 def _series(values: Array) -> pl.Series:
@@ -147,13 +159,13 @@ def _packed(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _opened(files: dict[str, bytes]) -> Scorer:
+def _opened(files: dict[str, bytes], trusted: Sequence[str]) -> Scorer:
     with tempfile.TemporaryDirectory(prefix="everfit-") as place:
         for name, content in files.items():
             file = Path(place) / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        return open_plan(Path(place))
+        return open_plan(Path(place), trusted=trusted)
 
 
 class Classifier(ClassifierMixin, _Fitted):  # type: ignore[misc]
@@ -202,7 +214,8 @@ class Classifier(ClassifierMixin, _Fitted):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """The most probable label of each row (n,), in the type that ``y`` had."""
-        picked: Array = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        shares = self.predict_proba(X)
+        picked: Array = self.classes_[shares.argmax(axis=1)]
         return picked
 
 

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from everfit.evidence.calibration import apply_calibration
+from everfit.learners.link import to_answers
+from everfit.serve.links import calibrated, row_link, table_link
+
+RAW = np.random.default_rng(0).normal(0.0, 3.0, (200, 3))
+LINKS: list[dict[str, Any]] = [
+    {"kind": "softmax", "scale": 1.0, "shift": 0.0, "inverse": "none"},
+    {"kind": "sigmoid", "scale": 1.0, "shift": 0.0, "inverse": "none"},
+    {"kind": "identity", "scale": 1.0, "shift": 0.0, "inverse": "none"},
+    {"kind": "identity", "scale": 2.0, "shift": -1.0, "inverse": "none"},
+    {"kind": "identity", "scale": 0.5, "shift": 1.0, "inverse": "expm1"},
+]
+
+
+@pytest.mark.parametrize("link", LINKS, ids=str)
+@pytest.mark.parametrize("bounds", [None, (-0.5, 2.0)])
+def test_both_links_equal_the_learners_to_the_last_bit(
+    link: dict[str, Any], bounds: tuple[float, float] | None
+) -> None:
+    raw = RAW if link["kind"] == "softmax" else RAW[:, :1]
+
+    table = table_link(link, bounds)(raw)
+    rows = [list(row_link(link, bounds)(row)) for row in raw.tolist()]
+
+    np.testing.assert_array_equal(table, to_answers(raw, link, bounds))
+    np.testing.assert_array_equal(rows, table)
+
+
+def test_extreme_scores_stay_finite() -> None:
+    for value in (-1e6, 1e6):
+        assert np.isfinite(row_link(LINKS[1])([value])).all()
+        assert np.isfinite(row_link(LINKS[4])([value])).all()
+
+
+@pytest.mark.parametrize(
+    "calibration", [{}, {"temperature": 0.7}, {"temperature": 1.4, "bias_1": 0.3}, {"bias_0": 1.0}]
+)
+def test_calibration_is_that_of_the_tasks(calibration: dict[str, float]) -> None:
+    values = special.softmax(RAW, axis=1)
+
+    np.testing.assert_allclose(
+        calibrated(values, calibration), apply_calibration(values, calibration), rtol=1e-14
+    )
