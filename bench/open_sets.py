@@ -1,10 +1,10 @@
-"""Everfit beside a default CatBoost on open tabular sets: accuracy, budget, and whether ranges hold.
+"""Everfit beside a default CatBoost on open tabular sets: accuracy, budget, whether ranges hold.
 
 For each set: a quarter of the rows is held back (the last quarter where rows are in time order);
-``everfit run`` sees the rest through its command line with a budget; its champion and a CatBoost with
-default settings (native categories, all cores, no limit) then answer the held-back rows. Reported:
-ratio of the losses, paired 95% range of the difference, ratio of wall time to budget, and whether the
-score on the held-back rows lies in the range that Everfit gave.
+``everfit run`` sees the rest through its command line with a budget; its champion and a CatBoost
+with default settings (native categories, all cores, no limit) then answer the held-back rows.
+Reported: ratio of the losses, paired 95% range of the difference, ratio of wall time to budget, and
+whether the score on the held-back rows lies in the range that Everfit gave.
 
     python -m bench.open_sets --budget 60 [--sets telco_churn,abalone] [--out .bench/open.json]
 """

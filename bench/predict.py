@@ -35,7 +35,8 @@ from everfit.learners.contract import FitBudget, History
 from everfit.learners.forest import Forest
 from everfit.learners.linear import Linear
 from everfit.learners.symmetric import Symmetric, pool
-from everfit.records import Array, Column, Source, as_plain
+from everfit.plain import as_plain
+from everfit.records import Array, Column, Source
 from everfit.serve import Scorer, open_plan
 
 SHARED = Path(os.environ.get("EVERFIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))

@@ -34,7 +34,11 @@ def error_of(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 
 
 def frame(n: int = 80, **columns: object) -> pl.DataFrame:
-    plain = {"a": RNG.normal(size=n).round(3), "b": RNG.integers(0, 9, n), "y": ["no", "yes"] * (n // 2)}
+    plain = {
+        "a": RNG.normal(size=n).round(3),
+        "b": RNG.integers(0, 9, n),
+        "y": ["no", "yes"] * (n // 2),
+    }
     return pl.DataFrame({**plain, **columns})
 
 
@@ -128,7 +132,9 @@ def test_too_few_rows_say_how_many_are_needed(tmp_path: Path) -> None:
 def test_infinite_values_count_as_missing_and_are_reported(tmp_path: Path) -> None:
     a = RNG.normal(size=200)
     made = frame(200, a=np.where(np.arange(200) % 20 == 0, np.inf, a), y=["no", "yes"] * 100)
-    made = made.with_columns(pl.when(pl.col("a") > 0).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("y"))
+    made = made.with_columns(
+        pl.when(pl.col("a") > 0).then(pl.lit("yes")).otherwise(pl.lit("no")).alias("y")
+    )
     made.write_parquet(tmp_path / "d.parquet")
 
     done = everfit(tmp_path, "assess", "d.parquet", "--target", "y")

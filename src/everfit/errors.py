@@ -9,7 +9,7 @@
     │   ├── SourceMissing            3   404   no such file, table or column of files
     │   ├── SourceUnreadable         3   422   the bytes are not what the name says
     │   ├── ColumnMissing            3   422   a named column is not in the data
-    │   ├── TargetUnusable           3   422   one class, all missing, infinite, a class with one row
+    │   ├── TargetUnusable           3   422   one class, all missing, or a class with one row
     │   ├── TooFewRows               3   422   fewer rows than can be judged
     │   ├── TooManyColumns           3   422   more columns than can be studied
     │   └── NothingToLearn           3   422   no usable feature is left
@@ -83,9 +83,7 @@ class EverfitError(Exception):
         }
 
 
-def _rebuild(
-    cls: type[EverfitError], what: str, got: str, expected: str, do: str
-) -> EverfitError:
+def _rebuild(cls: type[EverfitError], what: str, got: str, expected: str, do: str) -> EverfitError:
     return cls(what, got=got, expected=expected, do=do)
 
 

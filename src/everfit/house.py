@@ -11,7 +11,8 @@ from everfit.errors import ModelUnknown, Refused
 from everfit.evidence.interval import Interval
 from everfit.executors import Executor
 from everfit.loop import Means, Request, RunResult, Tell, assess_only, run
-from everfit.records import Assessment, Decision, Version, as_plain
+from everfit.plain import as_plain
+from everfit.records import Assessment, Decision, Version
 from everfit.release import after_rollback, refused, roll_back, verify
 from everfit.release.gates import load_fresh, loads, manifest_holds, reproduces
 from everfit.serve.load import open_plan

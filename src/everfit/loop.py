@@ -27,6 +27,7 @@ from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import Interrupted, NothingToLearn
 from everfit.executors import Executor
+from everfit.plain import as_plain
 from everfit.records import (
     Array,
     Assessment,
@@ -39,7 +40,6 @@ from everfit.records import (
     Role,
     Study,
     Version,
-    as_plain,
 )
 from everfit.release import Label, Released, release
 from everfit.release.stage import Bench, Packing, was_seen

@@ -1,31 +1,25 @@
 """The frozen dataclasses that travel between all parts of Everfit.
 
 A stage takes records and gives records; the loop writes them; faces show them. All of them
-turn into plain JSON with :func:`as_plain` and back with :func:`from_plain`.
+turn into plain JSON with :func:`everfit.plain.as_plain` and back with its inverse.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
 from everfit.evidence.interval import Interval
 
-Kind = Literal[
-    "number", "boolean", "category", "ordered", "date", "text", "identifier", "constant"
-]
+Kind = Literal["number", "boolean", "category", "ordered", "date", "text", "identifier", "constant"]
 Role = Literal["feature", "target", "time", "group", "weight", "ignore"]
 Severity = Literal["info", "warn", "fail"]
 Form = Literal["probabilities", "values"]
 Array = np.ndarray[Any, np.dtype[Any]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +194,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What turned out true: ``ids`` int64 (n,), ``values`` float64 (n,) - class codes or numbers."""
+    """What turned out true: ``ids`` int64 (n,), ``values`` float64 (n,): class codes or numbers."""
 
     ids: Array
     values: Array
@@ -399,63 +393,3 @@ class Progress:
     line: str
     share: float = 0.0  # of the budget, in [0, 1]
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-def as_plain(value: Any) -> Any:
-    """A record as JSON-ready values: dicts, lists, strings, numbers, None for NaN.
-
-    Examples
-    --------
-    >>> as_plain(Interval(0.1, 0.2, 0.3))["mid"]
-    0.2
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): as_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [as_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return as_plain(value.tolist())
-    if isinstance(value, np.generic):
-        return as_plain(value.item())
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
-
-
-def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
-    """The inverse of :func:`as_plain` for one record class; unknown fields are left out.
-
-    Examples
-    --------
-    >>> from_plain(Interval, {"low": 0.1, "mid": 0.2, "high": 0.3, "n": 5, "level": 0.95}).mid
-    0.2
-    """
-    hints = typing.get_type_hints(cls)
-    fields = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    return cls(**{k: _revive(hints[k], v) for k, v in plain.items() if k in fields})
-
-
-def _revive(hint: Any, value: Any) -> Any:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in args:
-            return None
-        return _revive(next(a for a in args if a is not type(None)), value)
-    if value is None:
-        # NaN is written as null; a float field gets it back
-        return float("nan") if hint is float else None
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_plain(hint, value)
-    if hint is datetime:
-        return datetime.fromisoformat(value)
-    if origin is tuple and value is not None:
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_revive(args[0], item) for item in value)
-        return tuple(_revive(a, item) for a, item in zip(args, value, strict=True))
-    if hint is float:
-        return float(value)
-    return value

@@ -51,6 +51,14 @@ def test_too_few_rows_are_said() -> None:
     assert finding.severity == "warn"
 
 
+@pytest.mark.parametrize("n", [800, 8_000])  # all rows, and a draw of them
+def test_the_quick_model_finds_what_there_is_to_find(n: int) -> None:
+    (finding,) = found(judge(n, 1.0), "enough rows")
+
+    assert 0.9 < finding.evidence["quick_loss"] < 1.25  # the noise alone costs 1
+    assert finding.evidence["gain_over_floor"] == pytest.approx(0.9, abs=0.25)
+
+
 def test_rows_for_one_percent_follow_from_the_spread() -> None:
     (finding,) = found(judge(2_000, 1.0), "enough rows")
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from everfit.assess.check import Check, blank, index
 from everfit.assess.stage import CHECKS
 from everfit.errors import UsageError
-from everfit.records import Assessment, as_plain, from_plain
+from everfit.plain import as_plain, from_plain
+from everfit.records import Assessment
 from tests.tables import assessed, found, make_table
 
 

@@ -228,7 +228,11 @@ def test_versions_know_their_part_now(store: Journal, run: RunHandle) -> None:
     states = {v.name: v.state for v in store.versions("churn")}
 
     assert states == {
-        "v5": "challenger", "v4": "refused", "v3": "champion", "v2": "previous", "v1": "retired",
+        "v5": "challenger",
+        "v4": "refused",
+        "v3": "champion",
+        "v2": "previous",
+        "v1": "retired",
     }
     assert store.next_number("churn") == 6
 
@@ -284,9 +288,7 @@ def test_what_served_before_a_version_is_known_after_many_moves(
     assert [store.served_before("churn", number) for number in (1, 2, 3)] == [None, 1, 2]
 
 
-def test_every_move_of_an_alias_is_logged_with_its_decision(
-    store: Journal, run: RunHandle
-) -> None:
+def test_every_move_of_an_alias_is_logged_with_its_decision(store: Journal, run: RunHandle) -> None:
     first, second = release(store, run, 1), release(store, run, 2)
 
     with store.database.read() as connection:

@@ -12,6 +12,7 @@ from everfit.errors import ModelUnknown
 from everfit.evidence.interval import Interval
 from everfit.house import Comparison, Status
 from everfit.loop import Request, RunResult
+from everfit.plain import as_plain
 from everfit.records import (
     Assessment,
     Because,
@@ -29,7 +30,6 @@ from everfit.records import (
     Study,
     Trial,
     Version,
-    as_plain,
 )
 
 AT = datetime(2026, 11, 18, 4, 12, tzinfo=UTC)

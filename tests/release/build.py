@@ -56,10 +56,22 @@ PROFILE = Profile(
     ),
 )
 FINDINGS = (
-    Finding("leak", "fail", "`leak` gives the target away", ("leak",), done="left out",
-            acts=(Act("drop_column", "leak"),)),
-    Finding("sentinel", "warn", "`income` has 99999999 for missing", ("income",), done="blanked",
-            acts=(Act("blank", "income", ("99999999",)),)),
+    Finding(
+        "leak",
+        "fail",
+        "`leak` gives the target away",
+        ("leak",),
+        done="left out",
+        acts=(Act("drop_column", "leak"),),
+    ),
+    Finding(
+        "sentinel",
+        "warn",
+        "`income` has 99999999 for missing",
+        ("income",),
+        done="blanked",
+        acts=(Act("blank", "income", ("99999999",)),),
+    ),
     Finding("imbalance", "warn", "`yes` is 12% of the rows"),
 )
 ASSESSMENT = Assessment(PROBLEM, 990, FINDINGS, SPLIT, PROFILE, GOOD, smallest_gain=0.011)

@@ -25,8 +25,10 @@ COLUMNS = (Column("age", "number"), Column("plan", "category"))
 
 def people(n: int = 300) -> tuple[Table, np.ndarray]:
     rng = np.random.default_rng(2)
-    age = [None if hole else float(a) for a, hole in zip(
-        rng.integers(18, 96, n), rng.random(n) < 0.1, strict=True)]
+    age = [
+        None if hole else float(a)
+        for a, hole in zip(rng.integers(18, 96, n), rng.random(n) < 0.1, strict=True)
+    ]
     plan = rng.choice(["trial", "basic", "gold"], n)
     p = 0.2 + 0.5 * (plan == "trial")
     return Table(pl.DataFrame({"age": age, "plan": plan}), COLUMNS, SOURCE), (rng.random(n) < p)
@@ -54,9 +56,15 @@ def packed(tmp_path: Path, *, shift: float = 0.0) -> tuple[Path, Manifest]:
     folder = tmp_path / "v1"
     folder.mkdir()
     manifest = pack(
-        folder, label=Label("churn", "v1", "7", AT), study=study(found), assessment=ASSESSMENT,
-        source=SOURCE, table_columns=COLUMNS, members=fitted_members(found),
-        golden_rows=golden, key=KEY,
+        folder,
+        label=Label("churn", "v1", "7", AT),
+        study=study(found),
+        assessment=ASSESSMENT,
+        source=SOURCE,
+        table_columns=COLUMNS,
+        members=fitted_members(found),
+        golden_rows=golden,
+        key=KEY,
     )
     return folder, manifest
 

@@ -17,7 +17,7 @@ def test_every_name_that_is_promised_is_there(name: str) -> None:
 
 def test_a_name_that_is_not_there_is_told() -> None:
     with pytest.raises(AttributeError, match="no attribute 'relaese'"):
-        release.relaese  # noqa: B018
+        release.relaese
 
 
 def test_telling_a_decision_loads_no_learner() -> None:

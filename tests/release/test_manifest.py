@@ -92,8 +92,17 @@ def test_a_newer_format_says_who_wrote_it_and_what_to_do(tmp_path: Path, number:
 def test_the_signature_covers_every_field(tmp_path: Path) -> None:
     _, manifest = packed(tmp_path)
     changes = {
-        "model": "other", "version": "v9", "everfit": "9", "created_at": "", "problem": {},
-        "columns": (), "learners": (), "libraries": {}, "data": {}, "files": {}, "format": 0,
+        "model": "other",
+        "version": "v9",
+        "everfit": "9",
+        "created_at": "",
+        "problem": {},
+        "columns": (),
+        "learners": (),
+        "libraries": {},
+        "data": {},
+        "files": {},
+        "format": 0,
     }
 
     signed = {signature(replace(manifest, **{k: v}), KEY) for k, v in changes.items()}

@@ -34,7 +34,12 @@ def test_a_packed_version_is_verified_by_its_own_manifest(tmp_path: Path) -> Non
 
     assert verify(folder, key=KEY, sha256=manifest.sha256) == manifest
     assert sorted(manifest.files) == [
-        "card.json", "card.md", "golden.json", "m0/features.json", "m0/model.txt", "plan.json",
+        "card.json",
+        "card.md",
+        "golden.json",
+        "m0/features.json",
+        "m0/model.txt",
+        "plan.json",
     ]
 
 
@@ -137,16 +142,19 @@ def test_the_card_of_numbers_and_of_time_reads_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lacks", ["members", "golden_rows"])
-def test_a_version_without_members_or_golden_rows_is_not_packed(
-    tmp_path: Path, lacks: str
-) -> None:
+def test_a_version_without_members_or_golden_rows_is_not_packed(tmp_path: Path, lacks: str) -> None:
     found = candidate()
     given: dict[str, Any] = {"members": [object()], "golden_rows": [{}]} | {lacks: []}
 
     with pytest.raises(ArtefactRefused, match="v1 of 'churn' cannot be packed"):
         pack(
-            tmp_path, label=Label("churn", "v1", "", AT), study=study(found),
-            assessment=ASSESSMENT, source=SOURCE, table_columns=COLUMNS, key=KEY,
+            tmp_path,
+            label=Label("churn", "v1", "", AT),
+            study=study(found),
+            assessment=ASSESSMENT,
+            source=SOURCE,
+            table_columns=COLUMNS,
+            key=KEY,
             **given,
         )
 

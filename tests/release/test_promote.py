@@ -104,9 +104,7 @@ def test_what_cannot_be_compared_says_why(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    losses=st.lists(
-        st.tuples(st.floats(width=32), st.floats(width=32)), max_size=60
-    ),
+    losses=st.lists(st.tuples(st.floats(width=32), st.floats(width=32)), max_size=60),
     looks=st.integers(0, 50),
     gate=st.sampled_from([True, False, None]),
     min_gain=st.floats(-1, 10),
@@ -118,7 +116,9 @@ def test_any_losses_give_one_decision(
 
     decision = judge(
         case(Because("gate", gate), policy=Policy(min_gain=min_gain)),
-        pairs[:, 0], pairs[:, 1], looks=looks,
+        pairs[:, 0],
+        pairs[:, 1],
+        looks=looks,
     )
 
     assert decision.kind in {"promoted", "kept", "inconclusive", "not_evaluable"}

@@ -65,8 +65,11 @@ def promote(store: Journal, number: int) -> None:
     losses = np.linspace(0.2, 1, 500)
     made = judge(case(), losses * 0.5, losses, looks=1)
     new: Version = version(number, packed(store, number))
-    store.commit(made.__class__("churn", made.kind, made.headline), version=new,
-                 aliases=moves(made, champion.number, number))
+    store.commit(
+        made.__class__("churn", made.kind, made.headline),
+        version=new,
+        aliases=moves(made, champion.number, number),
+    )
 
 
 def test_promote_and_roll_back_undo_each_other_as_often_as_one_likes(tmp_path: Path) -> None:
@@ -97,5 +100,3 @@ def where(store: Journal) -> tuple[int | None, int | None]:
     aliases = store.aliases("churn")
     previous = aliases.get("previous")
     return aliases["champion"].number, previous.number if previous else None
-
-

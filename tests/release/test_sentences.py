@@ -14,9 +14,7 @@ from everfit.release.sentences import rule
 from tests.release.build import AT, case
 from tests.store.build import version
 
-SLOW = Because(
-    "answers one row in time", False, 80.0, limit=50.0, limit_by="maria", unit="ms"
-)
+SLOW = Because("answers one row in time", False, 80.0, limit=50.0, limit_by="maria", unit="ms")
 OLD = np.linspace(0, 1, 800)
 NOISY = np.clip(OLD - 0.01 + np.random.default_rng(0).normal(0, 0.3, 800), 0, 1)
 DECISIONS = {
@@ -37,10 +35,16 @@ DECISIONS = {
 def test_the_whole_entry_of_a_kept_champion() -> None:
     gap = Because("the gap", False, 0.004, -0.003, 0.011, n=9612, limit=0.005, limit_by="maria")
     made = Decision(
-        "churn", "kept", "Kept v7; did not promote v8", (gap,),
+        "churn",
+        "kept",
+        "Kept v7; did not promote v8",
+        (gap,),
         also_checked=(Because("answers one row in time", True, 8.0, limit=50.0, unit="ms"),),
-        not_done=("v8 does not serve", "no search"), would_change="a gain above 0.005",
-        at=AT, run="214", undo="everfit rollback churn",
+        not_done=("v8 does not serve", "no search"),
+        would_change="a gain above 0.005",
+        at=AT,
+        run="214",
+        undo="everfit rollback churn",
     )
 
     assert tell(made).splitlines() == [
@@ -84,8 +88,10 @@ def test_the_text_is_made_of_the_fields(name: str) -> None:
         (Because("loads", True), "Loads ✓."),
         (Because("loads", None), "Loads: not measured."),
         (Because("loads", False, note="bad plan; row 3"), "Loads ✗: bad plan. Row 3."),
-        (Because("speed", None, limit=50.0, unit="ms"),
-         "Speed: not measured. The limit is 50 ms (default)."),
+        (
+            Because("speed", None, limit=50.0, unit="ms"),
+            "Speed: not measured. The limit is 50 ms (default).",
+        ),
         (Because("rows", True, 48211.0, n=0), "Rows ✓: 48,211."),
     ],
 )

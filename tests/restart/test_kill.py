@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_leaves_nobody_behind(tmp_path: Path) -
     assert until(lambda: work(tmp_path) >= 12 or run.poll() is not None)
 
     run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=WAIT_S)
+    _, err = run.communicate(timeout=WAIT_S)
 
     assert run.returncode in (0, 130), err
     assert until(lambda: workers_of(run.pid) == [], 10.0)

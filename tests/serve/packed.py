@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from everfit.data.table import Table
-from everfit.records import as_plain
+from everfit.plain import as_plain
 
 
 def plan_columns(table: Table, defaults: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

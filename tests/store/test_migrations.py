@@ -18,7 +18,7 @@ from everfit.store import open_store, schema
 from everfit.store.migrations import VERSIONS, bring_up, stored
 from tests.store.build import AT, release
 
-STEP = '''
+STEP = """
 from alembic import op
 import sqlalchemy as sa
 
@@ -29,7 +29,7 @@ down_revision = "{before}"
 def upgrade():
     op.add_column("model", sa.Column("note_{number}", sa.Text))
     {then}
-'''
+"""
 
 
 def scripts(folder: Path, then: str = "pass") -> Path:
@@ -68,9 +68,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     store = open_store(tmp_path / "store")
 
     with pytest.raises(ValueError, match="broke"):
-        bring_up(
-            store.database, AT, to=3, scripts=scripts(tmp_path, "raise ValueError('broke')")
-        )
+        bring_up(store.database, AT, to=3, scripts=scripts(tmp_path, "raise ValueError('broke')"))
 
     with store.database.read() as connection:
         names = {column["name"] for column in inspect(connection).get_columns("model")}

@@ -109,8 +109,13 @@ def test_threads_take_turns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "mode"),
-    [((3, 40, 1), "DELETE"), ((3, 51, 2), "DELETE"), ((3, 51, 3), "WAL"), ((3, 52, 0), "DELETE"),
-     ((3, 53, 0), "WAL")],
+    [
+        ((3, 40, 1), "DELETE"),
+        ((3, 51, 2), "DELETE"),
+        ((3, 51, 3), "WAL"),
+        ((3, 52, 0), "DELETE"),
+        ((3, 53, 0), "WAL"),
+    ],
 )
 def test_the_write_ahead_log_is_used_only_where_it_is_safe(
     version: tuple[int, ...], mode: str
@@ -129,7 +134,10 @@ def test_connections_are_durable_and_keep_foreign_keys(tmp_path: Path) -> None:
 
     expected = journal_mode(sqlite3.sqlite_version_info).lower()
     assert found == {
-        "journal_mode": expected, "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000,
+        "journal_mode": expected,
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 10_000,
     }
 
 

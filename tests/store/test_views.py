@@ -43,7 +43,10 @@ def test_the_leaderboard_ranks_judged_trials_and_keeps_the_others(tmp_path: Path
     rows = views.leaderboard(filled(tmp_path), "churn")
 
     assert [(row.rank, row.trial, row.status) for row in rows] == [
-        (1, 3, "done"), (2, 1, "done"), (None, 2, "failed"), (None, 4, "dropped"),
+        (1, 3, "done"),
+        (2, 1, "done"),
+        (None, 2, "failed"),
+        (None, 4, "dropped"),
     ]
     assert rows[0].why == "trees see steps"
     assert rows[0].score == Interval(0.29, 0.3, 0.31, n=700)

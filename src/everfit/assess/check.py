@@ -89,7 +89,7 @@ class Context:
         """Binned features of the rows at ``positions`` of ``known``."""
         rows, out = self.known[positions], set(without)
         columns = [c for c in self.features if c.name not in out]
-        whole = len(rows) == self.table.n_rows
+        whole = np.array_equal(rows, np.arange(self.table.n_rows))
         picked = [(c, self.series(c.name, None if whole else rows)) for c in columns]
         return view(picked)
 

@@ -71,7 +71,7 @@ def measure_enough(context: Context) -> Enough:
     if len(context.target) < 10 or not context.features or context.left() < 0.15:
         sd = float(floor_losses.std(ddof=1)) if n > 1 else float("nan")
         return Enough(floor, smallest_gain(sd, n, power=POWER), ())
-    picked = context.rng.permutation(len(rows))[: _affordable(context)]
+    picked = np.sort(context.rng.permutation(len(rows))[: _affordable(context)])
     rows, floor_losses = rows[picked], floor_losses[picked]
     folds = random_folds(len(rows), FOLDS if context.left() > 1 else 3, context.rng)
     bins, y = context.view(rows).bins, context.target[rows]

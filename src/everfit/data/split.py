@@ -266,7 +266,12 @@ def _fill(load: Array, stratum: int, sizes: Array) -> Array:
 
 
 def _times(table: Table, policy: SplitPolicy) -> Array:
-    """int64 (n,): the rank of each row's time from 0, ties equal; -1 where it is missing."""
+    """int64 (n,): the rank of each row's time from 0, ties equal; -1 where it is missing.
+
+    Without a column in the policy, the row order is the time.
+    """
+    if policy.column is None:
+        return np.arange(table.n_rows)  # no column holds the time, but the rows stand in its order
     values = _column(table, policy)
     rank = values.rank("dense").cast(pl.Int64) - 1
     return np.asarray(rank.fill_null(-1).to_numpy())

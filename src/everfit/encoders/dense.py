@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import polars as pl
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from everfit.encoders.codes import PARTS, Draft, varying_parts, vocabulary_of, word_names
 from everfit.encoders.execute import apply
@@ -84,7 +84,7 @@ def _quantiles(name: str, known: Array, middle: float) -> Step:
         distinct = np.array([known.min(), known.max()])
         mid = np.array([0.25, 0.75])
     edge = 0.5 / (len(known) + 1.0)
-    marks = norm.ppf(np.clip(mid, max(edge, 1e-4), 1.0 - max(edge, 1e-4)))
+    marks = ndtri(np.clip(mid, max(edge, 1e-4), 1.0 - max(edge, 1e-4)))
     return Quantile(name, middle, tuple(distinct.tolist()), tuple(marks.tolist()))
 
 

@@ -14,7 +14,8 @@ from everfit.data.table import Table
 from everfit.encoders.execute import run
 from everfit.encoders.steps import Input, Step, join_step, split_step
 from everfit.errors import ArtefactRefused
-from everfit.records import Array, as_plain
+from everfit.plain import as_plain
+from everfit.records import Array
 
 FORMAT = 1
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from everfit.executors.contract import Job, Outcome
-from everfit.records import from_plain
+from everfit.plain import from_plain
 
 GRACE_S = 1.0  # a job is asked to keep its own limit first; the kill comes this much later
 LOG_BYTES = 2_000

@@ -16,7 +16,7 @@ import threading
 import time
 
 from everfit.executors.call import call
-from everfit.records import as_plain
+from everfit.plain import as_plain
 
 PR_SET_PDEATHSIG = 1
 WATCH_S = 0.5

@@ -7,7 +7,8 @@ from typing import Any
 
 from everfit.errors import ArtefactRefused, Refused
 from everfit.house import House
-from everfit.records import Assessment, Study, Version, from_plain
+from everfit.plain import from_plain
+from everfit.records import Assessment, Study, Version
 from everfit.serve import Scorer
 
 CARD = "card.md"

@@ -22,7 +22,8 @@ from rich.text import Text
 
 from everfit.faces.words.figures import clock, duration
 from everfit.faces.words.grid import WIDTH, pad, shorten
-from everfit.records import Progress, as_plain
+from everfit.plain import as_plain
+from everfit.records import Progress
 
 Mode = Literal["auto", "plain", "json", "none"]
 LABELS = {

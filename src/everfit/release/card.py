@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from everfit.records import Assessment, Finding, Source, Study, as_plain
+from everfit.plain import as_plain
+from everfit.records import Assessment, Finding, Source, Study
 from everfit.release.manifest import Label
 
 N_SHOWN = 10
@@ -90,9 +91,7 @@ def _members(facts: Mapping[str, Any]) -> list[str]:
     lines = ["| member | learner | weight | fitted on |", "|---|---|---|---|"]
     for member in facts["members"]:
         on = "all rows" if member["refitted"] else f"{member['models']} folds, averaged"
-        lines.append(
-            f"| {member['name']} | {member['learner']} | {member['weight']:.2f} | {on} |"
-        )
+        lines.append(f"| {member['name']} | {member['learner']} | {member['weight']:.2f} | {on} |")
     if facts["calibrated"]:
         lines += ["", "Its probabilities were calibrated on rows that the fits had not seen."]
     return lines
@@ -156,8 +155,10 @@ def _findings(facts: Mapping[str, Any]) -> list[str]:
 
 def _finding(finding: Mapping[str, Any]) -> str:
     done = finding["done"]
-    return f"{finding['headline']} ({done})" if done not in ("", "nothing") else str(
-        finding["headline"]
+    return (
+        f"{finding['headline']} ({done})"
+        if done not in ("", "nothing")
+        else str(finding["headline"])
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from everfit.errors import ArtefactRefused
-from everfit.records import as_plain, from_plain
+from everfit.plain import as_plain, from_plain
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -20,13 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from everfit.errors import ArtefactRefused
-from everfit.records import Assessment, Column, Source, Study, as_plain
+from everfit.plain import as_plain
+from everfit.records import Assessment, Column, Source, Study
 from everfit.release.card import card_facts, card_text
 from everfit.release.manifest import FORMAT, Label, Manifest, seal
 from everfit.release.plan import Fitted, lay_plan, plan_columns, write_json
 
 LIBRARIES = (
-    "numpy", "scipy", "polars", "scikit-learn", "lightgbm", "catboost", "skops", "everfit",
+    "numpy",
+    "scipy",
+    "polars",
+    "scikit-learn",
+    "lightgbm",
+    "catboost",
+    "skops",
+    "everfit",
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from everfit.errors import ArtefactRefused
+from everfit.plain import as_plain
 from everfit.records import (
     Act,
     Candidate,
@@ -18,7 +19,6 @@ from everfit.records import (
     Hypothesis,
     Problem,
     Profile,
-    as_plain,
 )
 
 FORMAT = 1
@@ -81,9 +81,7 @@ def lay_plan(
     placed = []
     for number, member in enumerate(members):
         name = f"m{number}"
-        shutil.copytree(
-            member.folder, folder / name, ignore=shutil.ignore_patterns(*NOT_PACKED)
-        )
+        shutil.copytree(member.folder, folder / name, ignore=shutil.ignore_patterns(*NOT_PACKED))
         part = as_plain(dict(member.part))
         placed.append({"weight": member.weight / total, "folder": name, "part": part})
     plan = {
@@ -131,9 +129,7 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def _range(
-    fact: ColumnProfile | None, blanks: Sequence[str]
-) -> tuple[float | None, float | None]:
+def _range(fact: ColumnProfile | None, blanks: Sequence[str]) -> tuple[float | None, float | None]:
     if fact is None or len(fact.quantiles) != 7:
         return None, None
     blank = set(map(_number, blanks))

@@ -239,9 +239,7 @@ def _against(bench: Bench, champion: Version, case: Case, version: Version, task
     guard = guards_segments(ours, theirs, known, bench.policy, champion.name)
     case = replace(case, gates=(*case.gates, guard))
     bound = champion.loss_bound if np.isfinite(champion.loss_bound) else None
-    return judge(
-        case, ours, theirs, looks=bench.looks, promoted=bench.promoted, bound=bound
-    )
+    return judge(case, ours, theirs, looks=bench.looks, promoted=bench.promoted, bound=bound)
 
 
 def _losses(bench: Bench, version: Version, task: Task) -> Array:

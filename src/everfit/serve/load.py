@@ -17,7 +17,8 @@ import numpy as np
 
 from everfit.encoders import steps as st
 from everfit.errors import ArtefactRefused, EverfitError
-from everfit.records import Array, Column, from_plain
+from everfit.plain import from_plain
+from everfit.records import Array, Column
 from everfit.serve.engines.foreign import Estimator, Native
 from everfit.serve.engines.forest import Forest
 from everfit.serve.engines.layers import linear, neural

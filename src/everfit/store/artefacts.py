@@ -236,7 +236,8 @@ def told(place: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or str(error)
         raise StoreFailed(
             f"the store {place} could not be written",
-            got=reason if getattr(error, "filename", None) is None
+            got=reason
+            if getattr(error, "filename", None) is None
             else f"{reason}: {error.filename}",
             expected="room and rights to write",
             do="make room on the disk or use another place with --store, then repeat the command",

@@ -54,8 +54,8 @@ class Database:
         StoreBusy : another process kept the database locked
         StoreFailed : disk full, no rights, or damaged
         """
-        with self._turn, self._told(), self.engine.connect() as connection:
-            connection = connection.execution_options(everfit_write=True)
+        with self._turn, self._told(), self.engine.connect() as opened:
+            connection = opened.execution_options(everfit_write=True)
             with connection.begin():
                 yield connection
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from everfit.errors import ArtefactRefused, Refused
-from everfit.records import Decision, Version, as_plain, from_plain
+from everfit.plain import as_plain, from_plain
+from everfit.records import Decision, Version
 from everfit.store import lease, schema
 from everfit.store.artefacts import Artefacts, tree_sha256
 from everfit.store.contract import RunHandle, model_name, work_key
@@ -195,9 +196,7 @@ class Journal(Ledger):
         if connection.execute(known).one_or_none() is None:
             connection.execute(insert(schema.model).values(name=model, created_at=at))
 
-    def _write_version(
-        self, connection: Connection, version: Version, decision: Decision
-    ) -> None:
+    def _write_version(self, connection: Connection, version: Version, decision: Decision) -> None:
         place = Path(version.folder)
         if place.is_absolute() and place.is_relative_to(self.root):
             place = place.relative_to(self.root)  # the store may be moved
@@ -227,9 +226,7 @@ class Journal(Ledger):
         return self.clock().isoformat(timespec="microseconds")
 
 
-def _write_decision(
-    connection: Connection, decision: Decision, run: RunHandle | None
-) -> Decision:
+def _write_decision(connection: Connection, decision: Decision, run: RunHandle | None) -> Decision:
     """Append ``decision``; gives it back as every later reader gets it."""
     record = as_plain(replace(decision, run=decision.run or (run.id if run else ""), id=0))
     kept = from_plain(Decision, record)

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from everfit.errors import ModelUnknown, near
-from everfit.records import Decision, Version, from_plain
+from everfit.plain import from_plain
+from everfit.records import Decision, Version
 from everfit.store import lease, schema
 from everfit.store.contract import Alias, RunRow, version_number
 from everfit.store.database import Database

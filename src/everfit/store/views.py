@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from everfit.evidence.interval import Interval
-from everfit.records import Decision, Trial, Version, from_plain
+from everfit.plain import from_plain
+from everfit.records import Decision, Trial, Version
 from everfit.store.contract import Reading, RunRow
 
 

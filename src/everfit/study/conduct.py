@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from everfit.data.split import cuts, row_hashes
 from everfit.data.table import Table
@@ -17,14 +18,16 @@ from everfit.deadline import Deadline
 from everfit.errors import BudgetSpent
 from everfit.evidence.promotion import loss_bound
 from everfit.executors import Executor
+from everfit.plain import as_plain
 from everfit.records import (
+    Array,
     Assessment,
     Candidate,
     Cut,
     Hypothesis,
     Problem,
+    SplitPolicy,
     Study,
-    as_plain,
 )
 from everfit.study.finish import (
     candidate_name,
@@ -46,8 +49,8 @@ from everfit.study.workspace import lay_out
 from everfit.study.worth import standard_error
 from everfit.tasks import Task
 
-
 FIRST = ("floor", "simple")
+SKEWED = 1.0  # of a target's values; the exponential distribution has 2
 SECURE_FOLDS = 2  # of the floor and the simple model, also when the budget is over
 
 
@@ -85,11 +88,14 @@ def study(
     ------
     BudgetSpent : not one hypothesis could be fitted
     """
+    table = _in_time_order(table, assessment.split)
     features = task.asks(table, Cut("all", np.array([], int), np.arange(table.n_rows)))
     truth = task.truth(table, problem)
     pace = pace_of(table.n_rows, len(features.columns), problem.n_outputs, deadline)
     policy = replace(assessment.split, n_folds=pace.n_folds)
     held = cuts(table, policy, _whole(truth.ids, truth.values, table.n_rows), seed=seed)
+    if policy.kind == "time":
+        held = held[::-1]  # the newest fold first: should time end, it says most about tomorrow
     lay_out(setting.workspace, features, truth, held)
     course = Course(
         problem=problem,
@@ -108,7 +114,8 @@ def study(
         tell=setting.tell,
     )
     race = Race(course, deadline)
-    stopped, not_tried = _trials(race, task, features, own, pace)
+    ordered = policy.kind == "time"
+    stopped, not_tried = _trials(race, task, features, own, pace, ordered=ordered)
     if not race.standing()[0]:
         failed = "; ".join(e.reason for e in race.entries if e.reason)[:300]
         raise BudgetSpent(
@@ -131,12 +138,26 @@ def study(
 
 
 def _trials(
-    race: Race, task: Task, features: Table, own: Sequence[Hypothesis], pace: Pace
+    race: Race,
+    task: Task,
+    features: Table,
+    own: Sequence[Hypothesis],
+    pace: Pace,
+    *,
+    ordered: bool,
 ) -> tuple[str, list[str]]:
     """Run all stages of trials; why they stopped, and what was not tried."""
     categories = sum(c.kind not in ("number", "date", "boolean") for c in features.columns)
     form, n_outputs = race.course.problem.form, race.course.problem.n_outputs
-    listed = portfolio(race.course.n_rows, len(features.columns), categories, form, n_outputs)
+    listed = portfolio(
+        race.course.n_rows,
+        len(features.columns),
+        categories,
+        form,
+        n_outputs,
+        skewed=form == "values" and _skewed(race.course.truth.values),
+        ordered=ordered,
+    )
     floors = [
         Hypothesis(name, name, {}, "the floor: whatever is released must beat it", "floor")
         for name in task.floors()
@@ -169,7 +190,7 @@ def _trials(
 
 
 def _secured(race: Race) -> bool:
-    """Whether the floor and the simple model can be judged; a study that has neither has nothing."""
+    """Whether the floor and the simple model can be judged; without them a study has nothing."""
     return all(
         entry.n_folds >= SECURE_FOLDS or entry.status in ("failed", "timed_out")
         for entry in race.entries
@@ -219,6 +240,25 @@ def _conclude(
             f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen",
         ),
     )
+
+
+def _in_time_order(table: Table, policy: SplitPolicy) -> Table:
+    """The rows by time, oldest first, where they are held out forward in time."""
+    if policy.kind != "time" or policy.column is None:
+        return table
+    times = table.frame.select(
+        pl.col(policy.column).alias("time"), pl.int_range(pl.len()).alias("row")
+    )
+    return table.take(times.sort("time", "row")["row"].to_numpy())
+
+
+def _skewed(values: Array) -> bool:
+    """Numbers above 0 with a long tail: their logarithm may be the better target."""
+    if values.min() <= 0:
+        return False
+    centred = values - values.mean()
+    spread = float(np.mean(centred**2))
+    return spread > 0 and float(np.mean(centred**3)) / spread**1.5 > SKEWED
 
 
 def _whole(ids: Any, values: Any, n_rows: int) -> Any:

@@ -14,7 +14,8 @@ import numpy as np
 
 from everfit.learners import make
 from everfit.learners.contract import FitBudget, History
-from everfit.records import Form, as_plain
+from everfit.plain import as_plain
+from everfit.records import Form
 from everfit.study.workspace import known, pick_up
 
 ALL_ROWS = -1  # the cut that holds nothing back

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from everfit.deadline import Deadline
 
 SCORE_SHARE, SCORE_MIN_S, SCORE_MAX_S = 0.06, 0.4, 8.0
-RELEASE_SHARE, RELEASE_MIN_S, RELEASE_MAX_S = 0.05, 2.6, 8.0  # fresh process: 1.2 s measured
+RELEASE_SHARE, RELEASE_MIN_S, RELEASE_MAX_S = 0.04, 1.6, 6.0  # 0.8 s measured, 3 when busy
 REFIT_SHARE = 0.3  # a refit that needs more than this share is not worth the trials it costs
 SEARCH_SHARE = 0.1  # with less than this left a search has no time for one generation
 LEAST_S = 10.0  # for the floor and the simple model, which are fitted even when time is over

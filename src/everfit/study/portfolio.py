@@ -16,6 +16,7 @@ import numpy as np
 
 from everfit.records import Form, Hypothesis
 
+FIND_ROUNDS = ("boosted", "symmetric", "neural")  # learners that hold rows back to find rounds
 LARGE_CELLS = 5_000_000  # rows times features above which a line on one-hot features is not quick
 
 
@@ -39,6 +40,7 @@ def portfolio(
     n_outputs: int,
     *,
     skewed: bool = False,
+    ordered: bool = False,
 ) -> tuple[Hypothesis, ...]:
     """Hypotheses in the order of trial, the very simple model first.
 
@@ -50,6 +52,7 @@ def portfolio(
     n_rows, n_features, n_categorical : counts of the table that learners see
     form, n_outputs : shape of an answer
     skewed : numbers above 0 with a long tail, so that the log of the target is worth a trial
+    ordered : rows stand in time order, so that rounds are found on the newest rows of a history
 
     Examples
     --------
@@ -63,7 +66,15 @@ def portfolio(
     ]
     if skewed and form == "values":
         listed = _with_logs(listed)
+    if ordered:
+        listed = [_on_the_newest(hypothesis) for hypothesis in listed]
     return tuple(listed[: most_hypotheses(n_rows)])
+
+
+def _on_the_newest(hypothesis: Hypothesis) -> Hypothesis:
+    if hypothesis.learner not in FIND_ROUNDS:
+        return hypothesis
+    return replace(hypothesis, settings={**hypothesis.settings, "inner": "last"})
 
 
 def most_hypotheses(n_rows: int) -> int:

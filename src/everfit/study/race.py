@@ -18,7 +18,8 @@ import numpy as np
 from everfit.deadline import Deadline
 from everfit.evidence.paired import paired_gain
 from everfit.executors import Executor, Job, Outcome
-from everfit.records import Answers, Cut, Hypothesis, Problem, Truth, as_plain
+from everfit.plain import as_plain
+from everfit.records import Answers, Cut, Hypothesis, Problem, Truth
 from everfit.study.blend import greedy
 from everfit.study.entry import Entry, FoldResult, common_folds
 from everfit.tasks import Task

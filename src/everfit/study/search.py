@@ -129,7 +129,8 @@ class Search:
 
 def _seeded(optuna: Any, entry: Entry, n_folds: int, ranges: dict[str, Gene]) -> Any:
     settings = entry.hypothesis.settings
-    params, distributions = {}, {}
+    params: dict[str, Any] = {}
+    distributions: dict[str, Any] = {}
     for name, gene in ranges.items():
         distributions[name] = _distribution(optuna, gene)
         known = name in settings and _inside(settings[name], gene)

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from everfit.data.table import Table
-from everfit.records import Array, Column, Cut, Source, Truth, as_plain, from_plain
+from everfit.plain import as_plain, from_plain
+from everfit.records import Array, Column, Cut, Source, Truth
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from everfit.faces.words.answers import (
 from everfit.faces.words.grid import filled, grid
 from everfit.faces.words.ledger import decision_lines, ledger_text
 from everfit.faces.words.shapes import dump, envelope, why_shape
-from everfit.records import as_plain
+from everfit.plain import as_plain
 
 
 def do_why(face: Face, model: str, number: int | None) -> None:

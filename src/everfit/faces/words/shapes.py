@@ -8,7 +8,8 @@ from typing import Any
 
 from everfit.faces.words.board import plain_rows
 from everfit.loop import RunResult
-from everfit.records import Assessment, Decision, as_plain
+from everfit.plain import as_plain
+from everfit.records import Assessment, Decision
 from everfit.tasks import TASKS
 
 SCHEMA_VERSION = 1

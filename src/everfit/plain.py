@@ -1,0 +1,77 @@
+"""Records as plain JSON-ready values, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def as_plain(value: Any) -> Any:
+    """A record as JSON-ready values: dicts, lists, strings, numbers, None for NaN.
+
+    Examples
+    --------
+    >>> from everfit.evidence.interval import Interval
+    >>> as_plain(Interval(0.1, 0.2, 0.3))["mid"]
+    0.2
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return as_plain(value.tolist())
+    if isinstance(value, np.generic):
+        return as_plain(value.item())
+    if isinstance(value, datetime):
+        # a time without a zone is a value of the user's data, and is not ours to shift
+        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
+    """The inverse of :func:`as_plain` for one record class; unknown fields are left out.
+
+    Examples
+    --------
+    >>> from everfit.evidence.interval import Interval
+    >>> from_plain(Interval, {"low": 0.1, "mid": 0.2, "high": 0.3, "n": 5, "level": 0.95}).mid
+    0.2
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    return cls(**{k: _revive(hints[k], v) for k, v in plain.items() if k in fields})
+
+
+def _revive(hint: Any, value: Any) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        return _revive(next(a for a in args if a is not type(None)), value)
+    if value is None:
+        # NaN is written as null; a float field gets it back
+        return float("nan") if hint is float else None
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_plain(hint, value)
+    if hint is datetime:
+        return datetime.fromisoformat(value)
+    if origin is tuple and value is not None:
+        if len(args) == 2 and args[1] is Ellipsis:
+            return tuple(_revive(args[0], item) for item in value)
+        return tuple(_revive(a, item) for a, item in zip(args, value, strict=True))
+    if hint is float:
+        return float(value)
+    return value
