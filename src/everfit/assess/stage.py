@@ -16,7 +16,6 @@ from everfit.assess.split import decide_split
 from everfit.assess.target import RARE_ROWS
 from everfit.data.table import Table
 from everfit.errors import TargetUnusable
-from everfit.evidence.interval import Interval
 from everfit.records import Array, Assessment, Finding, Problem, SplitPolicy
 from everfit.tasks.contract import Task
 
@@ -57,15 +56,8 @@ def assess(
     context = _context(table, problem, task, rng, deadline or (lambda: float("inf")))
     findings: list[Finding] = _sampled(context, table.n_rows)
     skipped: list[str] = []
-    for check in CHECKS:
-        if context.left() < NEEDS[check.cost]:
-            skipped.append(check.name)
-            continue
-        found = check.run(context)
-        context.add(found)
-        findings += found
-        if any(act.kind == "drop_value" for f in found for act in f.acts):
-            context = _without_classes(context)
+    context, found = _checked(context, skipped)
+    findings += found
     say("testing how rows must be held out")
     policy, found = _split(context, policy_split, skipped)
     findings += found
@@ -80,18 +72,27 @@ def assess(
         findings=tuple(sorted(findings, key=lambda f: SEVERITY[f.severity])),
         split=policy,
         profile=context.profile,
-        floor=Interval(
-            enough.floor.low,
-            enough.floor.mid,
-            enough.floor.high,
-            n=round(len(context.known) * context.scale),
-            level=enough.floor.level,
-        ),
+        floor=enough.floor,
         smallest_gain=enough.smallest,
         n_checks=len(CHECKS) + 3,
         skipped=tuple(skipped),
         seconds=time.perf_counter() - begun,
     )
+
+
+def _checked(context: Context, skipped: list[str]) -> tuple[Context, list[Finding]]:
+    """All findings of the checks there is time for; the context as they leave it."""
+    findings: list[Finding] = []
+    for check in CHECKS:
+        if context.left() < NEEDS[check.cost]:
+            skipped.append(check.name)
+            continue
+        found = check.run(context)
+        context.add(found)
+        findings += found
+        if any(act.kind == "drop_value" for f in found for act in f.acts):
+            context = _without_classes(context)
+    return context, findings
 
 
 def _context(

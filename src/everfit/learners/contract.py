@@ -47,7 +47,7 @@ class Learner(Protocol):
 
     ``__init__`` takes settings by keyword and only stores them; ``fit`` returns self and learns
     into names that end in ``_``; after ``fit``, ``facts_`` holds what the study should know
-    (``rounds``, ``stopped``: "early" | "time" | "end"). ``save`` writes native files to a folder,
+    (``rounds``, ``stopped``: "early" | "time" | "end"). ``save`` writes native files and
     returns the part of the scoring plan that describes them; ``load`` is its inverse.
     """
 
