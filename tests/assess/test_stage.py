@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from everfit.assess.check import Check, blank, index
+from everfit.assess.check import Check, blank
 from everfit.assess.stage import CHECKS
 from everfit.errors import UsageError
+from everfit.named import by_name
 from everfit.plain import as_plain, from_plain
 from everfit.records import Assessment
 from tests.tables import assessed, found, make_table
@@ -34,7 +35,7 @@ def test_two_checks_of_one_name_are_refused() -> None:
     one, two = Check("a", "facts", lambda c: []), Check("a", "rows", lambda c: [])
 
     with pytest.raises(UsageError, match="two checks are called 'a'"):
-        index([one, two])
+        by_name("check", [one, two], place=lambda check: check.run)
 
 
 def test_findings_come_worst_first_and_carry_their_evidence() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from everfit import learners
 from everfit.errors import ArtefactRefused, SettingsError, UsageError
-from everfit.learners import index, load, make, outside
+from everfit.learners import load, make, outside
 from everfit.learners.foreign import Foreign
 from everfit.learners.prior import Prior
+from everfit.named import by_name
 
 
 class Twin:
@@ -21,8 +22,8 @@ def point(name: str, value: str) -> EntryPoint:
 
 
 def test_two_classes_of_one_name_are_both_shown() -> None:
-    with pytest.raises(SettingsError, match="two learners are called 'prior'") as caught:
-        index([Prior, Twin])
+    with pytest.raises(UsageError, match="two learners are called 'prior'") as caught:
+        by_name("learner", [Prior, Twin], place=lambda cls: cls)
 
     assert caught.value.got == "everfit.learners.prior.Prior and tests.learners.test_list.Twin"
 

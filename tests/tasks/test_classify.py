@@ -9,8 +9,9 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 from everfit.data.table import Table
 from everfit.errors import TargetUnusable, TooFewRows, UsageError
+from everfit.named import by_name
 from everfit.records import Answers, Column, Cut, Problem, Source, Truth
-from everfit.tasks import TASKS, index, pick
+from everfit.tasks import TASKS, pick
 from everfit.tasks.classify import Classify
 
 TASK = Classify()
@@ -44,8 +45,10 @@ def test_a_task_that_is_not_there_offers_near_names() -> None:
 
 
 def test_two_tasks_of_one_name_are_refused_and_both_are_shown() -> None:
-    with pytest.raises(UsageError, match="Classify and Classify"):
-        index((Classify(), Classify()))
+    with pytest.raises(UsageError, match="two tasks are called 'classify'") as caught:
+        by_name("task", (Classify(), Classify()))
+
+    assert caught.value.got.count("Classify") == 2
 
 
 def test_the_list_of_tasks_is_counted() -> None:

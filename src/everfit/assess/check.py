@@ -14,7 +14,6 @@ from scipy.special import chdtrc, stdtr
 from everfit.assess.quick import View, view
 from everfit.data.columns.collect import as_words
 from everfit.data.table import Table
-from everfit.errors import UsageError
 from everfit.records import Act, Array, Column, ColumnProfile, Finding, Problem, Profile
 from everfit.tasks.contract import Task
 
@@ -101,30 +100,6 @@ class Check:
     name: str
     cost: Cost
     run: Callable[[Context], list[Finding]]
-
-
-def index(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Checks in order; two of the same name are refused.
-
-    Raises
-    ------
-    UsageError : a name stands twice; both functions are shown
-    """
-    found: dict[str, Check] = {}
-    for check in checks:
-        if check.name in found:
-            raise UsageError(
-                f"two checks are called {check.name!r}",
-                got=f"{_place(found[check.name])} and {_place(check)}",
-                expected="one check a name",
-                do="rename one of them",
-            )
-        found[check.name] = check
-    return tuple(found.values())
-
-
-def _place(check: Check) -> str:
-    return f"{check.run.__module__}.{getattr(check.run, '__qualname__', 'function')}"
 
 
 def as_numbers(values: pl.Series) -> Array:

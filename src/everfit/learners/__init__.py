@@ -17,8 +17,9 @@ from everfit.learners.linear import Linear
 from everfit.learners.neural import Neural
 from everfit.learners.prior import Prior
 from everfit.learners.symmetric import Symmetric
+from everfit.named import by_name
 
-__all__ = ["LEARNERS", "index", "load", "make", "outside", "warm"]
+__all__ = ["LEARNERS", "load", "make", "outside", "warm"]
 GROUP = "everfit.learners"
 LIBRARIES = {
     "boosted": ("lightgbm",),
@@ -30,36 +31,8 @@ LIBRARIES = {
 }
 
 
-def index(classes: Iterable[type[Any]]) -> dict[str, type[Any]]:
-    """Learner classes by name.
-
-    Raises
-    ------
-    SettingsError : two classes have one name
-
-    Examples
-    --------
-    >>> sorted(index([Prior, Linear]))
-    ['linear', 'prior']
-    """
-    found: dict[str, type[Any]] = {}
-    for cls in classes:
-        other = found.setdefault(cls.name, cls)
-        if other is not cls:
-            raise SettingsError(
-                f"two learners are called {cls.name!r}",
-                got=f"{_place(other)} and {_place(cls)}",
-                expected="one class a name",
-                do="rename one of them",
-            )
-    return found
-
-
-def _place(cls: type[Any]) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-LEARNERS: dict[str, type[Any]] = index([Prior, Linear, Boosted, Symmetric, Forest, Neural, Foreign])
+_ALL: tuple[type[Any], ...] = (Prior, Linear, Boosted, Symmetric, Forest, Neural, Foreign)
+LEARNERS: dict[str, type[Any]] = by_name("learner", _ALL, place=lambda cls: cls)
 
 
 def make(name: str, settings: Mapping[str, Any]) -> Learner:

@@ -51,6 +51,16 @@ def judge(race: Race) -> Judged:
     return Judged(tuple(entries), values, truth, n_folds, widening)
 
 
+def thinned(judged: Judged, most: int, *, seed: int) -> Judged:
+    """The same on at most ``most`` of its rows, where a rough answer is enough."""
+    n = len(judged.truth.ids)
+    if n <= most:
+        return judged
+    rows = np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+    values = tuple(value[rows] for value in judged.values)
+    return replace(judged, values=values, truth=_rows(judged.truth, rows))
+
+
 def choose_blend(race: Race, judged: Judged) -> Blend:
     """The greedy blend of the best entries; one entry alone when nothing lowers its loss.
 

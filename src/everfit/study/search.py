@@ -8,9 +8,9 @@ from typing import Any
 
 from everfit.records import Hypothesis
 from everfit.study.entry import Entry
-from everfit.study.finish import choose_blend, judge
+from everfit.study.finish import choose_blend, judge, thinned
 from everfit.study.portfolio import Gene, genes
-from everfit.study.race import Race
+from everfit.study.race import BLEND_ROWS, Race
 from everfit.study.worth import standard_error, worth
 
 POPULATION = 8  # a generation must fit into a minute
@@ -123,7 +123,7 @@ class Search:
             self.losses.append(min(self.losses[-1], self._blend_loss()))
 
     def _blend_loss(self) -> float:
-        judged = judge(self.race)
+        judged = thinned(judge(self.race), BLEND_ROWS, seed=self.race.course.seed)
         return choose_blend(self.race, judged).loss
 
 

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from everfit.data.table import Table
 from everfit.errors import UsageError, near
+from everfit.named import by_name
 from everfit.tasks.classify import Classify
 from everfit.tasks.contract import Task
 from everfit.tasks.regress import Regress
 
-__all__ = ["TASKS", "Task", "index", "pick"]
+__all__ = ["TASKS", "Task", "pick"]
 
 
-def index(tasks: Iterable[Task]) -> Mapping[str, Task]:
-    """Tasks by name; two of the same name are refused.
-
-    Raises
-    ------
-    UsageError : a name stands twice; both classes are shown
-    """
-    found: dict[str, Task] = {}
-    for task in tasks:
-        if task.name in found:
-            raise UsageError(
-                f"two tasks are called {task.name!r}",
-                got=f"{type(found[task.name]).__qualname__} and {type(task).__qualname__}",
-                expected="one task a name",
-                do="rename one of them",
-            )
-        found[task.name] = task
-    return found
-
-
-TASKS: Mapping[str, Task] = index((Classify(), Regress()))
+_ALL: tuple[Task, ...] = (Classify(), Regress())
+TASKS: Mapping[str, Task] = by_name("task", _ALL)
 
 
 def pick(target: Table, name: str | None = None) -> tuple[Task, str]:
