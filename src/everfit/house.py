@@ -65,9 +65,10 @@ class House:
         means = Means(lambda: self._open(create=True), self.make_executor, self.threads, tell)
         return run(request, means)
 
-    def assess(self, request: Request, tell: Tell) -> Assessment:
-        """Read and assess; nothing is written."""
-        return assess_only(request, tell=tell)
+    def assess(self, request: Request, tell: Tell, *, save: bool = False) -> Assessment:
+        """Read and assess; with ``save`` it is kept in the ledger of the model."""
+        opener = (lambda: self._open(create=True)) if save else None
+        return assess_only(request, tell=tell, open_store=opener)
 
     def models(self) -> tuple[str, ...]:
         """Names of all models, sorted; none when there is no store yet."""
@@ -110,9 +111,13 @@ class House:
         """All runs, newest first."""
         return self._open(create=False).runs(model)
 
-    def result(self, model: str) -> Mapping[str, Any]:
-        """What the newest finished run found, as plain data."""
-        return self._open(create=False).result(model)
+    def result(self, model: str, run: str | None = None) -> Mapping[str, Any]:
+        """What a run found, as plain data: the newest that studied, when ``run`` is None."""
+        store = self._open(create=False)
+        if run is not None:
+            return store.result(model, run)
+        found = [store.result(model, row.id) for row in store.runs(model) if row.state == "done"]
+        return next((result for result in found if "study" in result), (found or [{}])[0])
 
     def status(self, model: str | None = None) -> list[Status]:
         """Each model, or one, at a glance."""

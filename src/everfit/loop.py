@@ -22,7 +22,7 @@ from everfit.assess import assess
 from everfit.assess.account import account as assessed
 from everfit.data.clean import clean
 from everfit.data.read import read
-from everfit.data.split import withhold
+from everfit.data.split import group_codes, withhold
 from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import Interrupted, NothingToLearn
@@ -45,6 +45,7 @@ from everfit.release import Label, Released, release
 from everfit.release.stage import Bench, Packing, was_seen
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
+from everfit.shield import shield
 from everfit.store.contract import RunHandle, Store, suggested
 from everfit.study import Setting, own_hypotheses, study
 from everfit.study.account import account as studied
@@ -145,9 +146,28 @@ def pose(request: Request) -> Posed:
     return Posed(table, table, problem, task, why)
 
 
-def assess_only(request: Request, *, tell: Tell) -> Assessment:
-    """Read and assess; nothing is written."""
-    return _assess(pose(request), request, deadline=None, tell=tell)
+def assess_only(
+    request: Request, *, tell: Tell, open_store: Callable[[], Store] | None = None
+) -> Assessment:
+    """Read and assess; kept in the ledger of the model when a store is given."""
+    posed = pose(request)
+    assessment = _assess(posed, request, deadline=None, tell=tell)
+    if open_store is not None:
+        store = open_store()
+        handle = store.begin_run(named(request), _spec(request, posed))
+        sha256 = posed.table.source.sha256
+        row = assessed(assessment, model=handle.model, run=handle.id, data_sha256=sha256)
+        store.finish_run(handle, "done", [row], result={"assessment": as_plain(assessment)})
+    return assessment
+
+
+def named(request: Request) -> str:
+    """The model's name: as given, else that of the file, else that of the target."""
+    if request.name:
+        return request.name
+    source = request.source
+    plain = isinstance(source, (str, Path)) and "://" not in str(source)
+    return suggested(Path(source).stem if plain else request.target)
 
 
 def run(request: Request, means: Means) -> RunResult:
@@ -167,19 +187,19 @@ def run(request: Request, means: Means) -> RunResult:
         posed, assessment = _cleaned(posed, assessment, request)
         store = means.open_store()
         spec = _spec(request, posed)
-        handle = store.begin_run(request.name or suggested(request.target), spec)
+        handle = store.begin_run(named(request), spec)
         turn = Turn(request, posed, assessment, store, handle, deadline, means.tell)
         try:
             return turn.through(executor, means.threads)
         except KeyboardInterrupt:
-            store.finish_run(handle, "interrupted")
+            store.finish_run(handle, "interrupted", [_ended(handle, "interrupted", "by a person")])
             raise Interrupted(
                 f"the run of {handle.model!r} was stopped",
                 got="Ctrl-C",
                 do="give the same command again: finished trials are not repeated",
             ) from None
-        except BaseException:
-            store.finish_run(handle, "failed")
+        except BaseException as error:
+            store.finish_run(handle, "failed", [_ended(handle, "did_nothing", _first_line(error))])
             raise
     finally:
         executor.close()
@@ -212,7 +232,8 @@ class Turn:
             found = self._study(np.flatnonzero(~kept), executor, threads, scratch)
             self.store.commit(studied(found, **about), run=self.handle)
             self._say("release", f"packing {found.candidate.name}")
-            released, decision = self._release(found, kept, champion, cannot)
+            with shield():
+                released, decision = self._release(found, kept, champion, cannot)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         result = {"assessment": as_plain(self.assessment), "study": as_plain(found)}
@@ -269,6 +290,7 @@ class Turn:
             columns_of=lambda version: opened(store, version).columns,
             withheld=self.posed.as_read.take(aside),
             withheld_truth=self.posed.task.truth(withheld, self.posed.problem),
+            groups=group_codes(withheld, self.assessment.split),
             champion=champion,
             looks=1 + sum(d.looks > 0 for d in decisions),
             promoted=sum(d.kind == "promoted" for d in decisions),
@@ -390,6 +412,25 @@ def _clean(table: Table, assessment: Assessment) -> tuple[Table, Array]:
     )
     cleaned = clean(numbered, assessment.acts)
     return cleaned.drop([ROW]), cleaned.frame[ROW].to_numpy()
+
+
+def _ended(handle: RunHandle, kind: str, why: str) -> Decision:
+    """The ledger row of a run that did not come to its end."""
+    stopped = kind == "interrupted"
+    return Decision(
+        model=handle.model,
+        kind=kind,
+        headline=f"Run {handle.id} {'was stopped' if stopped else 'failed'}: {why}",
+        not_done=("no version was made", "the champion was not touched"),
+        would_change="the same command again: finished trials are not repeated",
+        by="person" if stopped else "system",
+        run=handle.id,
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    what = getattr(error, "what", "") or str(error).split("\n", maxsplit=1)[0]
+    return f"{type(error).__name__}: {what}"[:200]
 
 
 def _differs(old: Problem, new: Problem) -> str:

@@ -262,7 +262,8 @@ class Candidate:
 
     ``score`` is in the unit of ``problem.metric``; ``loss`` in the unit of the primary loss;
     ``gain_on_floor`` and ``gain_on_simple`` are drops of the mean loss, paired, above 0 is better;
-    ``speaks_of`` says which artefact the score is a statement about; ``loss_bound`` is the largest
+    ``speaks_of`` says which artefact the score is a statement about; ``harmed`` names segments that
+    are served worse than by the floor; ``loss_bound`` is the largest
     difference of two losses that a later comparison counts, fixed before that comparison.
     """
 
@@ -276,6 +277,7 @@ class Candidate:
     gain_on_simple: Interval
     speaks_of: str
     segments: tuple[Segment, ...] = ()
+    harmed: tuple[Segment, ...] = ()
     loss_bound: float = float("nan")
 
 
@@ -351,8 +353,8 @@ class Version:
     """One packed artefact of a model: ``v3``, where it lies, its hash, score, and its role.
 
     ``trusted`` names types of a user's own estimator that may be loaded: it is kept in the store
-    and never read from the artefact, which could then allow itself anything. ``loss_bound`` is that
-    of its candidate.
+    and never read from the artefact, which could then allow itself anything. ``loss_bound``
+    and ``speaks_of`` are those of its candidate.
     """
 
     model: str
@@ -367,6 +369,7 @@ class Version:
     state: Literal["challenger", "champion", "previous", "retired", "refused"] = "challenger"
     trusted: tuple[str, ...] = ()
     loss_bound: float = float("nan")
+    speaks_of: str = ""
 
     @property
     def name(self) -> str:

@@ -230,6 +230,18 @@ def plan_run(
     return Plan(values, {k: v for k, v in set_by.items() if k not in limits}, policy)
 
 
+def limits_of(policy: Policy) -> dict[str, float]:
+    """The limits of ``policy`` that are not the default: those that somebody chose.
+
+    Examples
+    --------
+    >>> limits_of(Policy(alpha=0.01))
+    {'alpha': 0.01}
+    """
+    usual = Policy()
+    return {key: value for key in POLICY if (value := getattr(policy, key)) != getattr(usual, key)}
+
+
 def _flat(layer: Mapping[str, Any]) -> dict[str, Any]:
     # a model section may carry its own [models.<name>.policy]
     return {**{k: v for k, v in layer.items() if k != "policy"}, **layer.get("policy", {})}

@@ -118,7 +118,7 @@ def test_a_missing_category_is_none(value: Any) -> None:
 def test_an_unseen_category_gives_a_warning() -> None:
     assert read("plan", "max") == (
         "max",
-        ("plan: category 'max' is rare or new, it counts as other",),
+        ("plan: category 'max' is rare or new, it counts as none of the known ones",),
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-from everfit.study.worth import standard_error, worth
+from everfit.study.worth import worth
 
 
 def test_a_search_that_gains_goes_on() -> None:
@@ -32,9 +29,3 @@ def test_gains_that_cannot_be_seen_do_not_keep_it_going() -> None:
     losses = [0.5 - 1e-6 * i for i in range(40)]
 
     assert not worth(losses, error=0.02).go_on
-
-
-def test_the_standard_error_is_widened() -> None:
-    losses = np.array([1.0, 2.0, 3.0, 4.0])
-
-    assert standard_error(losses, 1.5) == pytest.approx(1.5 * np.std(losses, ddof=1) / 2)

@@ -116,6 +116,11 @@ def withhold(
     return chosen if int(chosen.sum()) >= max(1, at_least) else np.zeros(table.n_rows, dtype=bool)
 
 
+def group_codes(table: Table, policy: SplitPolicy) -> Array | None:
+    """int64 (n,): which rows hang together where a policy holds groups out; None elsewhere."""
+    return _units(_column(table, policy)) if policy.kind == "group" else None
+
+
 def _features(table: Table) -> Table:
     """The table of features only; all columns when none is a feature."""
     names = {column.name for column in table.features}

@@ -1,4 +1,4 @@
-"""What the last run of a model found, and what lies in its champion's folder, as records."""
+"""What a run of a model found, and what lies in a version's folder, as records."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from everfit.serve import Scorer
 CARD = "card.md"
 
 
-def study_of(house: House, model: str) -> Study:
-    """The study of the newest run that finished.
+def study_of(house: House, model: str, version: Version | None = None) -> Study:
+    """The study that made ``version``; without one, that of the newest run that finished.
 
     Raises
     ------
     ModelUnknown : no such model
     Refused : no run of it came to an end
     """
-    plain = house.result(model).get("study")
+    plain = house.result(model, run=_run(version)).get("study")
     if not plain:
         raise Refused(
             f"no run of {model!r} came to an end",
@@ -32,10 +32,14 @@ def study_of(house: House, model: str) -> Study:
     return from_plain(Study, plain)
 
 
-def assessment_of(house: House, model: str) -> Assessment | None:
-    """The assessment of the newest run that finished, if it kept one."""
-    plain = house.result(model).get("assessment")
+def assessment_of(house: House, model: str, version: Version | None = None) -> Assessment | None:
+    """The assessment of the run that made ``version``, or of the newest one, if it kept one."""
+    plain = house.result(model, run=_run(version)).get("assessment")
     return from_plain(Assessment, plain) if plain else None
+
+
+def _run(version: Version | None) -> str | None:
+    return version.run if version is not None else None
 
 
 def scorer_of(house: House, model: str, version: str | None = None) -> tuple[Version, Scorer]:
@@ -55,9 +59,9 @@ def card_of(house: House, model: str, version: str | None = None) -> str:
     return _read(house, house.version(model, version), CARD)
 
 
-def schema_of(house: House, model: str) -> list[Mapping[str, Any]]:
-    """The columns that the champion reads: name, kind, levels, range, default."""
-    _, scorer = scorer_of(house, model)
+def schema_of(house: House, model: str, version: str | None = None) -> list[Mapping[str, Any]]:
+    """The columns that a version, the champion by default, reads: kind, levels, range, default."""
+    _, scorer = scorer_of(house, model, version)
     return [
         {
             "name": item.column.name,

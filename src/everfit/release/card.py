@@ -13,6 +13,7 @@ from everfit.records import Assessment, Finding, Source, Study
 from everfit.release.manifest import Label
 
 N_SHOWN = 10
+UNKNOWN = "counts as none of the known ones"  # said in the same words when a row is answered
 
 
 def card_facts(
@@ -48,6 +49,7 @@ def card_facts(
         "calibrated": bool(candidate.calibration),
         "data": as_plain(source) | {"license": "unknown", "n_judged": assessment.n_rows},
         "split": as_plain(study.split),
+        "folds_judged": folds_judged(study),
         "n_trials": len(study.trials),
         "acted_upon": [as_plain(f) for f in assessment.findings if _acted(f)],
         "warnings": [as_plain(f) for f in assessment.findings if not _acted(f) and _warns(f)],
@@ -56,6 +58,15 @@ def card_facts(
         "smallest_gain": as_plain(assessment.smallest_gain),
         "not_tried": list(study.not_tried),
     }
+
+
+def folds_judged(study: Study) -> int:
+    """On how many folds the trials were compared: the time may have ended before all of them.
+
+    All trials that were compared have at least these folds, and one of them has no more.
+    """
+    compared = [trial.folds for trial in study.trials if trial.loss is not None and trial.folds]
+    return min(compared, default=study.split.n_folds)
 
 
 def card_text(facts: Mapping[str, Any]) -> str:
@@ -100,7 +111,7 @@ def _members(facts: Mapping[str, Any]) -> list[str]:
 def _score(facts: Mapping[str, Any]) -> list[str]:
     score, metric = facts["score"], facts["problem"]["metric"]
     lines = ["## How good it is", ""]
-    lines.append(f"{metric} {_number(score['mid'])}, 95% range {_span(score)}.")
+    lines.append(f"{metric.replace('_', ' ')} {_number(score['mid'])}, 95% range {_span(score)}.")
     if facts["speaks_of"]:
         lines.append(f"The score speaks of {facts['speaks_of']}.")
     lines.append("It is corrected for having chosen the best of all trials.")
@@ -121,7 +132,10 @@ def _tested(facts: Mapping[str, Any]) -> list[str]:
         "time": f"forward in time (`{split['column']}`): judged on later rows only",
     }[split["kind"]]
     lines = ["## How it was tested", ""]
-    lines.append(f"Rows were held out {how}, in {split['n_folds']} folds.")
+    lines.append(f"Rows were held out {how}.")
+    judged, planned = facts["folds_judged"], split["n_folds"]
+    less = f" of {planned} that were planned" if judged < planned else ""
+    lines.append(f"The score rests on {judged} {'fold' if judged == 1 else 'folds'}{less}.")
     if split["why"]:
         lines.append(f"Why: {split['why']}.")
     lines.append(f"{facts['n_trials']} hypotheses were tried.")
@@ -182,9 +196,10 @@ def _unseen(facts: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Input it has not seen",
         "",
-        "A column that is not given gets the default below. A category that is new counts as",
-        "missing. A number outside the range is answered, with a warning. A value of the wrong",
-        "type counts as missing, with a warning.",
+        "A column that is not given gets the default below. A value of the wrong type counts as",
+        "missing, with a warning. A number outside the range is answered, with a warning.",
+        f"A category that is rare or new {UNKNOWN}, with a warning: trees send",
+        "it where they send what they do not know, other learners see none of their levels.",
         "",
         "| column | kind | training range | when not given |",
         "|---|---|---|---|",

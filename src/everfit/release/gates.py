@@ -107,6 +107,7 @@ def load_fresh(
             text=True,
             timeout=max(left_s, LEAST_S),
             check=False,
+            start_new_session=True,  # Ctrl-C on a terminal is for us, and must not fail a version
         )
     except subprocess.TimeoutExpired as error:
         return FreshLoad(False, None, None, f"no answer in {error.timeout:.0f} s", error.timeout)
@@ -166,8 +167,7 @@ def guards_segments(
 
     Parameters
     ----------
-    loss_new, loss_old : shape (n,), losses of the same units; old is the champion's, or the
-        floor's at a first release
+    loss_new, loss_old : shape (n,), losses of the same units; old is the champion's
     segments : by name, bool (n,): who belongs to it
 
     Notes
@@ -202,6 +202,18 @@ def guards_segments(
         if worst is None or low > worst[0]:
             worst = low, because
     return worst[1] if worst else Because(rule, None)
+
+
+def spares_segments(harmed: Sequence[Segment]) -> Because:
+    """A first release serves no segment worse than the floor does, beyond chance."""
+    rule = "no segment clearly worse than the floor"
+    if not harmed:
+        return Because(rule, True)
+    worst = harmed[0]
+    gap = worst.gap
+    return Because(
+        rule, False, gap.mid, gap.low, gap.high, worst.n, limit=0.0, unit=LOSS, note=worst.name
+    )
 
 
 def tells_segments(segments: Sequence[Segment], policy: Policy) -> Because:

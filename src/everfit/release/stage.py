@@ -24,6 +24,7 @@ from everfit.records import (
     Candidate,
     Column,
     Decision,
+    Losses,
     Policy,
     Study,
     Truth,
@@ -39,6 +40,7 @@ from everfit.release.gates import (
     manifest_holds,
     passed,
     reproduces,
+    spares_segments,
     tells_segments,
 )
 from everfit.release.manifest import Label
@@ -62,6 +64,7 @@ class Bench:
     columns_of: Callable[[Version], Sequence[Column]]  # what a packed version asks for
     withheld: Table  # as it was read, before this run cleaned it
     withheld_truth: Truth
+    groups: Array | None = None  # of the withheld rows, where rows of one group hang together
     champion: Version | None = None
     looks: int = 1
     promoted: int = 0
@@ -135,10 +138,11 @@ def release(
         created_at=packing.label.created_at,
         trusted=trusted,
         loss_bound=candidate.loss_bound,
+        speaks_of=candidate.speaks_of,
     )
     tell("loading it in a fresh process")
     fresh = load_fresh(packing.folder, left_s=packing.left_s(), trusted=trusted)
-    gates = (
+    gates: tuple[Because, ...] = (
         beats_floor(candidate),
         beats_simple(candidate),
         manifest_holds(packing.folder, key=packing.key, sha256=manifest.sha256),
@@ -149,7 +153,8 @@ def release(
     case = _case(study, training, version, gates, bench)
     if bench.champion is None:
         weakest = tells_segments(candidate.segments, bench.policy)
-        decision = release_first(replace(case, gates=(*gates, weakest)))
+        gates = (*gates, spares_segments(candidate.harmed), weakest)
+        decision = release_first(replace(case, gates=gates))
         return _outcome(decision, version, None)
     decision = _against(bench, bench.champion, case, version, task)
     return _outcome(decision, version, bench.champion.number)
@@ -235,19 +240,40 @@ def _against(bench: Bench, champion: Version, case: Case, version: Version, task
     ours = _losses(bench, version, task)
     theirs = _losses(bench, champion, task)
     masks = groups(bench.withheld, least=1)
-    known = {name: mask[bench.withheld_truth.ids] for name, mask in masks.items()}
-    guard = guards_segments(ours, theirs, known, bench.policy, champion.name)
+    known = {name: mask[ours.ids] for name, mask in masks.items()}
+    guard = guards_segments(ours.values, theirs.values, known, bench.policy, champion.name)
     case = replace(case, gates=(*case.gates, guard))
     bound = champion.loss_bound if np.isfinite(champion.loss_bound) else None
-    return judge(case, ours, theirs, looks=bench.looks, promoted=bench.promoted, bound=bound)
+    return judge(
+        case,
+        _units(ours, bench.groups),
+        _units(theirs, bench.groups),
+        looks=bench.looks,
+        promoted=bench.promoted,
+        bound=bound,
+    )
 
 
-def _losses(bench: Bench, version: Version, task: Task) -> Array:
+def _units(losses: Losses, groups_: Array | None) -> Array:
+    """One loss per unit of evidence: a row, counted by its weight, or the mean of a group."""
+    values, weight = losses.values, losses.weight
+    if groups_ is not None:
+        _, codes = np.unique(groups_[losses.ids], return_inverse=True)
+        count = np.bincount(codes, weights=weight)
+        whole = values if weight is None else values * weight
+        found: Array = np.bincount(codes, weights=whole) / np.maximum(count, 1e-300)
+        return found
+    if weight is None or weight.sum() <= 0:
+        return values
+    return np.asarray(values * weight / weight.mean())
+
+
+def _losses(bench: Bench, version: Version, task: Task) -> Losses:
     columns = bench.columns_of(version)
     frame, _ = conform(bench.withheld.frame, columns)
     values = bench.score(version, Table(frame, tuple(columns), bench.withheld.source))
     answers = Answers(np.arange(len(values)), values)
-    return task.losses(answers, bench.withheld_truth, version.problem.metric).values
+    return task.losses(answers, bench.withheld_truth, version.problem.metric)
 
 
 def _any_missing(features: Table) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 from everfit.records import Column
 
+UNKNOWN = "counts as none of the known ones"  # the model card and batches say the same
 NAN = float("nan")
 LARGEST = 1.7976931348623157e308
 EPOCH = datetime(1970, 1, 1)
@@ -227,7 +228,7 @@ class RowReader:
                 return text
         if _is_mark(tries[-1], column):
             return None
-        odd.append(f"{column.name}: category {tries[0][:40]!r} is rare or new, it counts as other")
+        odd.append(f"{column.name}: category {tries[0][:40]!r} is rare or new, it {UNKNOWN}")
         return tries[0]
 
 

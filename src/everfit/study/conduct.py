@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from everfit.data.split import cuts, row_hashes
+from everfit.data.split import cuts, group_codes, row_hashes
 from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import BudgetSpent
@@ -29,24 +29,15 @@ from everfit.records import (
     SplitPolicy,
     Study,
 )
-from everfit.study.finish import (
-    candidate_name,
-    gain_over,
-    judge,
-    propose,
-    refit,
-    refit_seconds,
-    score_honestly,
-    speaks_of,
-    trials,
-)
+from everfit.shield import shield
+from everfit.study.choose import error_of, gain_over, judge, losses_of, propose, score_honestly
+from everfit.study.finish import candidate_name, refit, refit_seconds, speaks_of, trials
 from everfit.study.pace import Pace, pace_of
 from everfit.study.portfolio import portfolio
 from everfit.study.race import Course, Keep, Race, Recall
 from everfit.study.search import Search
-from everfit.study.segments import segments
+from everfit.study.segments import harmed, segments
 from everfit.study.workspace import lay_out
-from everfit.study.worth import standard_error
 from everfit.tasks import Task
 
 FIRST = ("floor", "simple")
@@ -112,6 +103,7 @@ def study(
         recall=setting.recall,
         keep=setting.keep,
         tell=setting.tell,
+        groups=group_codes(table, policy),
     )
     race = Race(course, deadline)
     ordered = policy.kind == "time"
@@ -125,7 +117,8 @@ def study(
             do="give a larger --budget",
         )
     setting.tell("judging", {"stage": "judge"})
-    candidate, record, notes = _conclude(race, features, pace)
+    with shield():
+        candidate, record, notes = _conclude(race, features, pace)
     return Study(
         problem=problem,
         trials=record,
@@ -216,8 +209,9 @@ def _conclude(
     left = race.deadline.left() - pace.release_s
     members, notes = refit(race, judged, chosen.blend, seconds=left)
     mid = float(np.average(losses.values, weights=losses.weight))
-    half = 1.96 * standard_error(losses.values, judged.widening)
+    half = 1.96 * error_of(losses, judged)
     shown = course.task.shown(metric, chosen.values, judged.truth.values, judged.truth.weight)
+    floor = judged.first("floor")
     candidate = Candidate(
         name=candidate_name([member.hypothesis for member in members]),
         members=members,
@@ -225,21 +219,15 @@ def _conclude(
         score=score,
         loss=replace(score, low=mid - half, mid=mid, high=mid + half),
         selection_score=shown,
-        gain_on_floor=gain_over(race, judged, losses.values, "floor"),
-        gain_on_simple=gain_over(race, judged, losses.values, "simple"),
+        gain_on_floor=gain_over(race, judged, losses, "floor"),
+        gain_on_simple=gain_over(race, judged, losses, "simple"),
         speaks_of=speaks_of(race, judged, members),
         segments=segments(features, losses),
+        harmed=() if floor is None else harmed(features, losses, losses_of(race, judged, floor)),
         loss_bound=loss_bound(losses.values),
     )
-    notes = (*filter(None, [chosen.note]), *notes)
-    return (
-        candidate,
-        trials(race, judged),
-        (
-            *notes,
-            f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen",
-        ),
-    )
+    corrected = f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen"
+    return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes, corrected)
 
 
 def _in_time_order(table: Table, policy: SplitPolicy) -> Table:

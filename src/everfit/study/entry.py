@@ -24,6 +24,8 @@ class FoldResult:
     predict_us: float
     folder: Path
     reused: bool
+    ids: Array | None = None  # the units of ``losses``
+    weight: Array | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +65,21 @@ class Entry:
     def losses(self, n_folds: int) -> Array:
         """Losses of all units of the first ``n_folds`` folds, in the order of the folds."""
         return np.concatenate([self.folds[f].losses for f in range(n_folds)])
+
+    def loss(self, n_folds: int) -> float:
+        """The (weighted) mean loss over the first ``n_folds`` folds."""
+        return float(np.average(self.losses(n_folds), weights=self.weight(n_folds)))
+
+    def weight(self, n_folds: int) -> Array | None:
+        """Weights of all units of the first ``n_folds`` folds, or None when all count the same."""
+        found = [self.folds[f].weight for f in range(n_folds)]
+        parts = [weight for weight in found if weight is not None]
+        return np.concatenate(parts) if len(parts) == n_folds and parts else None
+
+    def units(self, n_folds: int) -> Array:
+        """Ids of all units of the first ``n_folds`` folds, in the order of ``losses``."""
+        found = [self.folds[f].ids for f in range(n_folds)]
+        return np.concatenate([ids for ids in found if ids is not None])
 
     def answers(self, n_folds: int) -> Answers:
         """Answers to all asks of the first ``n_folds`` folds, ordered by id."""

@@ -19,7 +19,7 @@ from everfit.deadline import Deadline
 from everfit.evidence.paired import paired_gain
 from everfit.executors import Executor, Job, Outcome
 from everfit.plain import as_plain
-from everfit.records import Answers, Cut, Hypothesis, Problem, Truth
+from everfit.records import Answers, Array, Cut, Hypothesis, Problem, Truth
 from everfit.study.blend import greedy
 from everfit.study.entry import Entry, FoldResult, common_folds
 from everfit.tasks import Task
@@ -54,6 +54,11 @@ class Course:
     recall: Recall
     keep: Keep
     tell: Callable[[str, Mapping[str, Any]], None]
+    groups: Array | None = None  # of all rows: rows of one group are no independent evidence
+
+    def groups_of(self, ids: Array) -> Array | None:
+        """The groups of the rows ``ids``."""
+        return None if self.groups is None else self.groups[ids]
 
 
 @dataclass(slots=True)
@@ -69,6 +74,8 @@ class Race:
         """Add hypotheses at the end of the order; give their entries."""
         new = [Entry(len(self.entries) + i + 1, h) for i, h in enumerate(hypotheses)]
         self.entries.extend(new)
+        for entry in new:
+            self._recall(entry)
         return new
 
     def run(self, left: Callable[[], float]) -> None:
@@ -95,7 +102,7 @@ class Race:
         """Entries that can be judged together, best first, and on how many folds."""
         n = common_folds(self.entries)
         judged = [e for e in self.entries if n and e.n_folds >= n]
-        return sorted(judged, key=lambda e: float(e.losses(n).mean())), n
+        return sorted(judged, key=lambda e: e.loss(n)), n
 
     def judged_truth(self, n_folds: int) -> Truth:
         """The truth of all rows asked in the first ``n_folds`` folds, ordered by id."""
@@ -141,10 +148,6 @@ class Race:
         key = self._key(entry, fold)
         entry.waiting, entry.allowed_s = True, seconds
         self.jobs[key] = (entry, fold)
-        if (folder := course.recall(key)) is not None:
-            record = json.loads((folder / "fit.json").read_text())
-            self._finish(key, record, folder, reused=True)
-            return
         arguments = {
             "workspace": str(course.workspace),
             "folder": str(course.fits / key),
@@ -159,6 +162,16 @@ class Race:
             "rounds": entry.settled_rounds,
         }
         course.executor.submit(Job(key, FIT_FOLD, arguments, seconds))
+
+    def _recall(self, entry: Entry) -> None:
+        """Take the folds that an earlier run finished; they cost nothing, so no budget is asked."""
+        while entry.status == "running" and entry.n_folds < len(self.course.cuts):
+            key = self._key(entry, entry.n_folds)
+            if (folder := self.course.recall(key)) is None:
+                return
+            record = json.loads((folder / "fit.json").read_text())
+            self.jobs[key] = (entry, entry.n_folds)
+            self._finish(key, record, folder, reused=True)
 
     def _key(self, entry: Entry, fold: int) -> str:
         what = {
@@ -202,7 +215,14 @@ class Race:
             said = {"fold": fold, "hypothesis": as_plain(entry.hypothesis)}
             folder = self.course.keep(key, said, folder)
         entry.folds[fold] = FoldResult(
-            answers, losses.values, record["fit_s"], record["predict_us"], folder, reused
+            answers,
+            losses.values,
+            record["fit_s"],
+            record["predict_us"],
+            folder,
+            reused,
+            losses.ids,
+            losses.weight,
         )
         if fold == 0:
             entry.settings = facts.get("settings", {})
@@ -225,8 +245,14 @@ class Race:
         protected = entry.hypothesis.stage in ("floor", "simple", "user")
         if entry.status != "running" or not rivals or protected:
             return
-        best = min(rivals, key=lambda e: float(e.losses(n).mean()))
-        gap = paired_gain(best.losses(n), entry.losses(n), alpha=DISMISS_ALPHA)
+        best = min(rivals, key=lambda e: e.loss(n))
+        gap = paired_gain(
+            best.losses(n),
+            entry.losses(n),
+            alpha=DISMISS_ALPHA,
+            weight=entry.weight(n),
+            groups=self.course.groups_of(entry.units(n)),
+        )
         if gap.low <= 0 or self._used(entry, rivals, n):
             return
         entry.status = "dropped"
@@ -256,7 +282,7 @@ class Race:
         if not judged:
             return
         best = judged[0]
-        loss = float(best.losses(n).mean())
+        loss = best.loss(n)
         detail = {
             "trial": entry.number,
             "name": entry.hypothesis.name,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from everfit.records import Hypothesis
+from everfit.study.choose import choose_blend, error_of, judge, losses_of, thinned
 from everfit.study.entry import Entry
-from everfit.study.finish import choose_blend, judge, thinned
 from everfit.study.portfolio import Gene, genes
 from everfit.study.race import BLEND_ROWS, Race
-from everfit.study.worth import standard_error, worth
+from everfit.study.worth import worth
 
 POPULATION = 8  # a generation must fit into a minute
 PARENTS = 3  # the best so many learners pass on their genes
@@ -40,7 +40,7 @@ class Search:
         self.losses.append(self._blend_loss())
         while True:
             judged = judge(self.race)
-            error = standard_error(judged.entries[0].losses(judged.n_folds), judged.widening)
+            error = error_of(losses_of(self.race, judged, 0), judged)
             verdict = worth(self.losses, error)
             if not verdict.go_on:
                 return verdict.why, made
@@ -117,9 +117,7 @@ class Search:
                 self.studies[learner].tell(trial, state=state)
             else:
                 fold = entry.folds[0]
-                self.studies[learner].tell(
-                    trial, [float(entry.losses(entry.n_folds).mean()), fold.predict_us]
-                )
+                self.studies[learner].tell(trial, [entry.loss(entry.n_folds), fold.predict_us])
             self.losses.append(min(self.losses[-1], self._blend_loss()))
 
     def _blend_loss(self) -> float:
@@ -138,7 +136,7 @@ def _seeded(optuna: Any, entry: Entry, n_folds: int, ranges: dict[str, Gene]) ->
             params[name] = gene.choices.index(settings[name]) if known else 0
         else:
             params[name] = settings[name] if known else gene.typical
-    values = [float(entry.losses(min(n_folds, entry.n_folds)).mean()), entry.folds[0].predict_us]
+    values = [entry.loss(min(n_folds, entry.n_folds)), entry.folds[0].predict_us]
     return optuna.trial.create_trial(params=params, distributions=distributions, values=values)
 
 

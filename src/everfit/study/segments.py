@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from everfit.data.groups import groups
 from everfit.data.table import Table
-from everfit.evidence.segments import weak_segments
-from everfit.records import Losses, Segment
+from everfit.evidence.segments import weak_segments, worse_segments
+from everfit.records import Array, Losses, Segment
 
 MIN_SHARE, MIN_ROWS = 0.01, 30
 MAX_SHOWN = 5
@@ -17,7 +17,16 @@ def segments(features: Table, losses: Losses) -> tuple[Segment, ...]:
     They are found on one half of the rows and tested on the other, with a correction for how
     many were tested.
     """
-    least = max(MIN_ROWS, int(MIN_SHARE * len(losses.ids)))
-    masks = groups(features.take(losses.ids), least=least)
-    found = weak_segments(losses.values, masks, seed=0)
+    found = weak_segments(losses.values, _masks(features, losses), seed=0)
     return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found[:MAX_SHOWN])
+
+
+def harmed(features: Table, losses: Losses, floor: Losses) -> tuple[Segment, ...]:
+    """Segments that a candidate serves worse than the floor beyond chance, worst first."""
+    found = worse_segments(losses.values, floor.values, _masks(features, losses))
+    return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found)
+
+
+def _masks(features: Table, losses: Losses) -> dict[str, Array]:
+    least = max(MIN_ROWS, int(MIN_SHARE * len(losses.ids)))
+    return groups(features.take(losses.ids), least=least)

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
-
-import numpy as np
-
-from everfit.records import Array
 
 PRIOR_TRIALS = 4.0  # weight, in trials, of the belief that a new trial gains half a visible step
 VISIBLE_SHARE = 0.05  # a trial is worth its time when it is expected to gain 5% of a standard error
@@ -51,9 +46,3 @@ def worth(best_losses: Sequence[float], error: float) -> Worth:
         f"the next trial is expected to lower the loss by {expected:.2g}, less than {least:.2g} "
         f"({VISIBLE_SHARE:.0%} of the standard error {error:.2g}, after {len(gains)} trials)",
     )
-
-
-def standard_error(losses: Array, widening: float) -> float:
-    """The widened standard error of the mean of per-unit losses."""
-    values = np.asarray(losses, dtype=float)
-    return widening * float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else 0.0

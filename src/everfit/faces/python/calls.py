@@ -14,7 +14,7 @@ from everfit.faces.progress import Mode, teller
 from everfit.faces.python.model import Model
 from everfit.loop import Request
 from everfit.records import Assessment, Kind, Policy, Role
-from everfit.settings import Settings, plan_run, read_settings
+from everfit.settings import Settings, limits_of, plan_run, read_settings
 
 GIVEN_BY = "call"
 
@@ -51,7 +51,8 @@ def run(
     name : of the model; a run on a known name makes a challenger
     budget : time for everything: seconds, or a text such as ``"60s"``; 60 s by default
     learners : scikit-learn-compatible estimators, or ``"path.py:Class"``, that join the race
-    policy : limits of a promotion
+    policy : limits of a promotion; of a ``Policy`` those that differ from the defaults, of a dict
+        those that it names
     progress : ``auto`` shows it on a terminal and in a notebook, ``none`` never
 
     Raises
@@ -196,7 +197,7 @@ def _limits(policy: Policy | Mapping[str, float] | None) -> dict[str, float]:
                 expected=", ".join(known),
             )
         return dict(policy)
-    return {key: getattr(policy, key) for key in Policy.__dataclass_fields__ if key != "set_by"}
+    return limits_of(policy)
 
 
 def _mode(progress: Mode | None) -> Mode:

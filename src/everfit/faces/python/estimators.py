@@ -35,8 +35,9 @@ from everfit.faces.progress import Mode, teller
 from everfit.loop import Request, RunResult
 from everfit.records import Array, Policy, Version
 from everfit.serve import Scorer, open_plan
-from everfit.settings import Settings, read_budget
+from everfit.settings import Settings, limits_of, read_budget
 
+GIVEN_BY = "call"
 TARGET, WEIGHT = "everfit target", "everfit weight"
 WORD = "class {:05d}"  # classes travel as words, so that no reading can change them
 
@@ -80,7 +81,7 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
             kinds={TARGET: "category" if task == "classify" else "number"},
             roles=roles,
             learners=tuple(self.learners),
-            policy=self.policy or Policy(),
+            policy=_marked(self.policy),
             started=started,
         )
         tell = teller(self.progress, sys.stderr, budget_s=request.budget_s, started=started)
@@ -125,6 +126,12 @@ class _Fitted(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.non_deterministic = True  # what fits into a time depends on the machine
         return tags
+
+
+def _marked(policy: Policy | None) -> Policy:
+    """The policy that was given, with who set each of its limits."""
+    limits = limits_of(policy or Policy())
+    return Policy(**limits, set_by=dict.fromkeys(limits, GIVEN_BY))
 
 
 def _usable(result: RunResult) -> Version:

@@ -103,7 +103,7 @@ class Model:
 
     @property
     def decision(self) -> Decision:
-        """The last decision about this model."""
+        """The last decision about this model, which need not be about this version."""
         if self._result is not None:
             return self._result.decision
         with wire.house(store=self.store) as house:
@@ -111,18 +111,25 @@ class Model:
 
     @property
     def score(self) -> Score:
-        """The honest score of this version: corrected for having been chosen."""
-        if self._version is not None:
-            found, problem = self._version.score, self._version.problem
+        """The honest score of this version: corrected for having been chosen.
+
+        Without a version it is the score of what the run proposed.
+        """
+        version = self._version
+        if version is not None:
+            found, metric, speaks = version.score, version.problem.metric, version.speaks_of
         else:
             study = self._study()
-            found, problem = study.candidate.score, study.problem
-        speaks = self._result.study.candidate.speaks_of if self._result is not None else ""
-        return Score(found.low, found.mid, found.high, found.n, found.level, problem.metric, speaks)
+            found, metric = study.candidate.score, study.problem.metric
+            speaks = study.candidate.speaks_of
+        return Score(found.low, found.mid, found.high, found.n, found.level, metric, speaks)
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """All trials: why each was tried, its score with 95% range, fit and predict time."""
+        """All trials of the run that made this version.
+
+        Each with why it was tried, its score with 95% range, fit and predict time.
+        """
         import pandas as pd  # heavy, and only this needs it
 
         frame = pd.DataFrame(board.plain_rows(self._study()))
@@ -210,7 +217,8 @@ class Model:
         if self._version is None:
             return f"<pre>{html.escape(str(self))}</pre>"
         rows = board.rows_of(self._study())
-        notes = watch_list(self._result) if self._result is not None else []
+        made = self._result if self._made_here() else None
+        notes = watch_list(made) if made is not None else []
         return card_html(self._version, rows, self.decision, notes)
 
     def _scorer(self) -> Scorer:
@@ -225,11 +233,16 @@ class Model:
                 _, self._loaded = scorer_of(house, self.name, self._version.name)
         return self._loaded
 
+    def _made_here(self) -> bool:
+        """Whether the run that this handle came from is the one that made its version."""
+        result, version = self._result, self._version
+        return result is not None and (version is None or version.run == result.run)
+
     def _study(self) -> Study:
-        if self._result is not None:
+        if self._result is not None and self._made_here():
             return self._result.study
         with wire.house(store=self.store) as house:
-            return study_of(house, self.name)
+            return study_of(house, self.name, self._version)
 
     def _problem(self) -> Problem:
         version = self._version

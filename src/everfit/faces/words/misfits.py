@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from everfit.serve.misfits import Misfit
+from everfit.serve.row import UNKNOWN
 
 SHOWN = 10
 INSTEAD = "its default stands in (see: everfit columns)"
@@ -35,11 +36,13 @@ def misfit_lines(found: Iterable[Misfit], notes: Sequence[str]) -> list[str]:
     ]
     for misfit in found:
         plural = "" if misfit.n == 1 else "s"
+        end = ""
         if misfit.kind == "unseen":
-            what = f"{misfit.n:,} value{plural} of a rare or new category, counted as other"
+            what = f"{misfit.n:,} value{plural} of a rare or new category"
+            end = f"; each {UNKNOWN}"
         else:
             what = f"{misfit.n:,} number{plural} outside the training range {misfit.expected}"
-        lines.append(f"column {misfit.column!r}: {what}, such as {misfit.example[:40]}")
+        lines.append(f"column {misfit.column!r}: {what}, such as {misfit.example[:40]}{end}")
     return lines
 
 

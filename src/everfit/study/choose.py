@@ -1,0 +1,252 @@
+"""Which answers win: blend, calibrate, compare with what is simpler, and score honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import numpy as np
+
+from everfit.evidence.interval import Interval, spread
+from everfit.evidence.paired import paired_gain
+from everfit.evidence.selection import selected_score
+from everfit.records import Answers, Array, Losses, Truth
+from everfit.study.blend import STEPS, Blend, blended, greedy
+from everfit.study.entry import Entry
+from everfit.study.race import Race, matched_values
+from everfit.tasks import Task
+
+BLEND_FIELD = 12  # the best so many entries may enter a blend: more only fit noise (automl 2.1)
+CHOICE_ROWS, CHOICE_FIELD, CHOICE_STEPS = 3_000, 8, 10  # one repeated choice: about 10 ms
+N_BOOT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The entries that can be judged together, their values on common rows, and the truth."""
+
+    entries: tuple[Entry, ...]
+    values: tuple[Array, ...]
+    truth: Truth
+    n_folds: int
+    widening: float  # of standard errors, for what fits on other rows would have changed
+    groups: Array | None = None
+
+    def first(self, stage: str) -> int | None:
+        """The position of the best entry of ``stage``."""
+        found = (i for i, e in enumerate(self.entries) if e.hypothesis.stage == stage)
+        return next(found, None)
+
+    @property
+    def test_share(self) -> float:
+        """Share of the rows that one fold asks about."""
+        return 1 - 1 / self.widening**2
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A blend, by positions in a list of values, with its calibration; and what it was not."""
+
+    blend: Blend
+    calibration: Mapping[str, float]
+    instead_of: Blend | None = None
+    gain: Interval | None = None  # of ``instead_of`` over the simple model
+
+    def values(self, values: Sequence[Array], task: Task) -> Array:
+        """The calibrated values (n, n_outputs)."""
+        return task.adjust(blended(values, self.blend), self.calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be released, and what it answers on the common rows."""
+
+    blend: Blend
+    calibration: Mapping[str, float]
+    values: Array  # (n, n_outputs), calibrated
+    losses: Losses
+    note: str = ""
+
+
+def judge(race: Race) -> Judged:
+    """What the race can stand by: common folds, best entries first."""
+    entries, n_folds = race.standing()
+    truth = race.judged_truth(n_folds)
+    values = tuple(matched_values(entry.answers(n_folds), truth) for entry in entries)
+    asked = len(truth.ids) / max(1, n_folds)
+    # the rows of the history are a sample too; bench/coverage.py shows that this factor holds
+    widening = sqrt(1 + asked / max(1.0, race.course.n_rows - asked))
+    groups = race.course.groups_of(truth.ids)
+    return Judged(tuple(entries), values, truth, n_folds, widening, groups)
+
+
+def thinned(judged: Judged, most: int, *, seed: int) -> Judged:
+    """The same on at most ``most`` of its rows, where a rough answer is enough."""
+    n = len(judged.truth.ids)
+    if n <= most:
+        return judged
+    rows = np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+    values = tuple(value[rows] for value in judged.values)
+    groups = None if judged.groups is None else judged.groups[rows]
+    return replace(judged, values=values, truth=some(judged.truth, rows), groups=groups)
+
+
+def choose_blend(race: Race, judged: Judged) -> Blend:
+    """The greedy blend of the best entries; one entry alone when nothing lowers its loss.
+
+    A floor is what must be beaten, so it is no part of a blend while there is anything else.
+    """
+    task, metric = race.course.task, race.course.problem.metric
+    return _on(_learnt(judged)[:BLEND_FIELD], judged.values, judged.truth, task, metric, STEPS)
+
+
+def propose(race: Race, judged: Judged) -> Chosen:
+    """The blend to release, or the simple model when no blend is clearly better."""
+    task, metric = race.course.task, race.course.problem.metric
+    field_ = _learnt(judged)[:BLEND_FIELD]
+    choice = _rule(race, judged, field_, judged.values, judged.truth, judged.groups, STEPS)
+    values = choice.values(judged.values, task)
+    losses = task.losses(Answers(judged.truth.ids, values), judged.truth, metric)
+    note = ""
+    if choice.instead_of is not None and choice.gain is not None:
+        names = ", ".join(judged.entries[m].hypothesis.name for m in choice.instead_of.members)
+        note = (
+            f"a blend of {names} was not chosen: its drop of the mean loss against the simple "
+            f"model is {choice.gain.mid:.2g} ({choice.gain.low:.2g} to {choice.gain.high:.2g}), "
+            "not clearly above 0"
+        )
+    return Chosen(choice.blend, choice.calibration, values, losses, note)
+
+
+def score_honestly(
+    race: Race, judged: Judged, chosen: Chosen, *, seconds: float
+) -> tuple[Interval, float]:
+    """The 95% range of the metric for the whole procedure of choosing, and its optimism.
+
+    Each draw of rows repeats the choice (blend, calibration, and whether the simple model is taken
+    instead) and is judged on the rows that it did not draw (BBC-CV, Tsamardinos et al. 2018), so
+    that the reported score does not profit from having been looked at. A draw chooses on at most
+    ``CHOICE_ROWS`` of its rows: on more the choice is steadier, so the correction errs to the
+    careful side.
+    """
+    task, problem = race.course.task, race.course.problem
+    field_ = _learnt(judged)[:CHOICE_FIELD]
+    truth = judged.truth
+    everything = np.arange(len(truth.ids))
+    rng = np.random.default_rng(race.course.seed)
+    final = Choice(chosen.blend, chosen.calibration)
+
+    def choose(rows: Array) -> Choice:
+        if np.array_equal(rows, everything):
+            return final
+        if len(rows) > CHOICE_ROWS:
+            rows = rng.choice(rows, CHOICE_ROWS, replace=False)
+        values = [value[rows] for value in judged.values]
+        groups = None if judged.groups is None else judged.groups[rows]
+        return _rule(race, judged, field_, values, some(truth, rows), groups, CHOICE_STEPS)
+
+    def score(choice: Choice, rows: Array) -> float:
+        used = choice.blend.members
+        packed = replace(choice.blend, members=tuple(range(len(used))))
+        values = [judged.values[m][rows] for m in used]
+        part = some(truth, rows)
+        mixed = replace(choice, blend=packed).values(values, task)
+        return task.shown(problem.metric, mixed, part.values, part.weight)
+
+    found = selected_score(
+        len(truth.ids),
+        choose,
+        score,
+        n_boot=N_BOOT,
+        seed=race.course.seed,
+        strata=truth.values.astype(np.int64) if problem.form == "probabilities" else None,
+        groups=judged.groups,
+        deadline=race.deadline.now() + seconds,
+        clock=race.deadline.now,
+        test_share=judged.test_share,
+    )
+    return found.interval, found.optimism
+
+
+def gain_over(race: Race, judged: Judged, losses: Losses, stage: str) -> Interval:
+    """The drop of the mean loss against the best entry of ``stage``, with its widened range.
+
+    Unbounded when there is no such entry: nothing is known then.
+    """
+    rival = judged.first(stage)
+    if rival is None:
+        return Interval(-np.inf, float("nan"), np.inf)
+    theirs = losses_of(race, judged, rival)
+    return _gain(losses, theirs, judged.groups, judged.widening)
+
+
+def losses_of(race: Race, judged: Judged, position: int) -> Losses:
+    """The losses of one entry on the common rows."""
+    answers = Answers(judged.truth.ids, judged.values[position])
+    return race.course.task.losses(answers, judged.truth, race.course.problem.metric)
+
+
+def error_of(losses: Losses, judged: Judged) -> float:
+    """The widened standard error of the mean loss; rows of a group count together."""
+    found = spread(losses.values, weight=losses.weight, groups=judged.groups)
+    return judged.widening * found.error
+
+
+def some(truth: Truth, rows: Array) -> Truth:
+    """The truth of some rows, numbered from 0: a draw may hold a row twice."""
+    weight = None if truth.weight is None else truth.weight[rows]
+    return Truth(np.arange(len(rows)), truth.values[rows], weight)
+
+
+def _rule(
+    race: Race,
+    judged: Judged,
+    field_: Sequence[int],
+    values: Sequence[Array],
+    truth: Truth,
+    groups: Array | None,
+    steps: int,
+) -> Choice:
+    """The whole rule of choice on some rows: what a draw repeats is what was done."""
+    task, metric = race.course.task, race.course.problem.metric
+    ids = truth.ids
+    blend = _on(field_, values, truth, task, metric, steps)
+    mixed = Answers(ids, blended(values, blend))
+    choice = Choice(blend, task.calibrate(mixed, truth))
+    simple = judged.first("simple")
+    if simple is None or blend.members == (simple,):
+        return choice
+    ours = task.losses(Answers(ids, choice.values(values, task)), truth, metric)
+    theirs = task.losses(Answers(ids, values[simple]), truth, metric)
+    gain = _gain(ours, theirs, groups, judged.widening)
+    if gain.low > 0:
+        return choice
+    alone = Blend((simple,), (1.0,), float("nan"))
+    calibration = task.calibrate(Answers(ids, values[simple]), truth)
+    return Choice(alone, calibration, instead_of=blend, gain=gain)
+
+
+def _on(
+    field_: Sequence[int],
+    values: Sequence[Array],
+    truth: Truth,
+    task: Task,
+    metric: str,
+    steps: int,
+) -> Blend:
+    if len(field_) == 1:
+        return Blend((field_[0],), (1.0,), float("nan"))
+    blend = greedy([values[i] for i in field_], truth, task, metric, steps=steps)
+    return replace(blend, members=tuple(field_[m] for m in blend.members))
+
+
+def _learnt(judged: Judged) -> list[int]:
+    learnt = [i for i, e in enumerate(judged.entries) if e.hypothesis.stage != "floor"]
+    return learnt or [0]
+
+
+def _gain(ours: Losses, theirs: Losses, groups: Array | None, widening: float) -> Interval:
+    gain = paired_gain(ours.values, theirs.values, weight=ours.weight, groups=groups)
+    half = widening * (gain.high - gain.mid)
+    return replace(gain, low=gain.mid - half, high=gain.mid + half)
