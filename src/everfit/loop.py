@@ -331,9 +331,9 @@ class Turn:
             return self._aside(None, share), ""
         if cannot := _differs(champion.problem, posed.problem):
             return none, cannot
-        seen = was_seen(self.store.root / champion.folder, posed.as_read)
+        seen, unknown = was_seen(self.store.root / champion.folder, posed.as_read)
         if seen is None:
-            return none, f"the data lacks columns by which {champion.name} knows its rows"
+            return none, f"{champion.name}: {unknown}"
         if seen.all():
             return none, f"{champion.name} has seen all {len(seen)} rows; bring new rows"
         fresh = int((~seen).sum())

@@ -152,3 +152,12 @@ def test_every_floor_is_a_learner_that_answers_in_this_form(task: Task) -> None:
     assert task.floors()
     for name in task.floors():
         assert task.form in LEARNERS[name].forms
+
+
+def test_shown_metrics_lie_inside_their_limits(task: Task) -> None:
+    data = table(task)
+    truth = task.truth(data, task.problem(data, "y"))
+
+    for metric in task.metrics:
+        low, high = task.limits(metric)
+        assert low <= task.shown(metric, answers(task).values, truth.values, None) <= high

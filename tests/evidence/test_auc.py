@@ -123,3 +123,14 @@ def test_more_positives_than_negatives_leave_some_out():
     d = auc_differences([3, 4, 5, 1], [1, 1, 1, 1], [1, 1, 1, 0], np.random.default_rng(0))
 
     assert d.tolist() == [0.5]
+
+
+def test_weights_count_as_they_do_in_scikit_learn() -> None:
+    rng = np.random.default_rng(3)
+    positive = rng.random(300) < 0.4
+    scores = np.round(rng.normal(size=300) + positive, 1)
+    weight = rng.random(300)
+
+    found = auc(scores, positive, weight=weight)
+
+    assert found == pytest.approx(roc_auc_score(positive, scores, sample_weight=weight))

@@ -175,6 +175,7 @@ class FakeHouse:
     def __init__(self, place: Path) -> None:
         self.place = str(place)
         self.requests: list[Request] = []
+        self.saved: list[bool] = []
         self.rolled: list[tuple[str | None, str]] = []
         self.during: Callable[[Callable[[Progress], None]], None] = lambda tell: None
         self.closed = False
@@ -186,13 +187,23 @@ class FakeHouse:
         tell(Progress("study", "LightGBM: fold 1 of 5", 0.5))
         return result(model=request.name or "churn")
 
-    def assess(self, request: Request, tell: Callable[[Progress], None]) -> Assessment:
+    def assess(
+        self, request: Request, tell: Callable[[Progress], None], *, save: bool = False
+    ) -> Assessment:
         self.requests.append(request)
+        self.saved.append(save)
         return assessment()
 
     def result(self, name: str, run: str | None = None) -> Mapping[str, Any]:
+        """Run 2 came later and made a challenger that was not promoted."""
         self._known(name)
-        return {"study": as_plain(study()), "assessment": as_plain(assessment())}
+        trials = (trial(1, "of the challenger", 0.8),)
+        found = study(trials=trials) if run in (None, "r-2") else study()
+        return {"study": as_plain(found), "assessment": as_plain(assessment())}
+
+    def version(self, name: str, word: str | None = None) -> Version:
+        self._known(name)
+        return version(2, run="r-2", state="challenger") if word == "v2" else version()
 
     def models(self) -> tuple[str, ...]:
         return ("churn",)

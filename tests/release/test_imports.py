@@ -1,4 +1,4 @@
-"""The release's names are all there, and telling a decision loads no learner."""
+"""The release's names are all there, and a roll back loads no learner."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_a_name_that_is_not_there_is_told() -> None:
         release.relaese
 
 
-def test_telling_a_decision_loads_no_learner() -> None:
-    code = "import sys; from everfit.release import tell; print(*sys.modules)"
+def test_a_roll_back_loads_no_learner() -> None:
+    code = "import sys; from everfit.release import roll_back; print(*sys.modules)"
 
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

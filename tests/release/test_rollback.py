@@ -9,7 +9,7 @@ import pytest
 
 from everfit.errors import Refused
 from everfit.records import Because, Version
-from everfit.release import after_rollback, judge, moves, refused, roll_back, tell
+from everfit.release import after_rollback, judge, moves, refused, roll_back
 from everfit.release.gates import manifest_holds
 from everfit.store import Journal, open_store
 from tests.release.build import KEY, case
@@ -55,7 +55,7 @@ def test_a_tampered_version_is_refused_and_the_champion_stays(tmp_path: Path) ->
     made = roll_back(champion=TWO, to=ONE, checks=(check,), by="person")
 
     assert made.kind == "refused"
-    assert "'plan.json'" in tell(made)
+    assert "'plan.json'" in made.because[0].note
     assert "plan.json" in refused(made).got
 
 

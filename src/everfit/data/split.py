@@ -108,6 +108,10 @@ def withhold(
             do="give a share such as 0.2",
         )
     free = ~_was_seen(table, seen)
+    if policy.kind == "group" and not free.all():
+        # new rows of a group whose old rows were learnt are no strangers
+        units = _units(_column(table, policy))
+        free &= ~np.isin(units, units[~free])
     if policy.kind == "time":
         chosen = _newest(table, policy, share, free)
     else:
@@ -314,6 +318,8 @@ def _newest(table: Table, policy: SplitPolicy, share: float, free: Array) -> Arr
     known = np.sort(times[times >= 0])
     if known.size == 0 or share == 0:
         return np.zeros(table.n_rows, dtype=bool)
+    if free.any():
+        known = np.sort(times[(times >= 0) & free])
     border = known[min(known.size - 1, int(np.ceil(known.size * (1 - share))))]
     if border == 0:
         return np.zeros(table.n_rows, dtype=bool)

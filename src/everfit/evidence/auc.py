@@ -14,15 +14,26 @@ from scipy import special
 from everfit.evidence.interval import Floats, Interval
 
 
-def auc(scores: ArrayLike, positive: ArrayLike) -> float:
+def auc(scores: ArrayLike, positive: ArrayLike, *, weight: ArrayLike | None = None) -> float:
     """P(a positive scores above a negative) + half of P(equal); NaN without both classes.
+
+    With ``weight`` (n,), a pair counts by the product of its two weights.
 
     Examples
     --------
     >>> auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
     0.75
     """
-    return _parts(scores, positive)[0]
+    if weight is None:
+        return _parts(scores, positive)[0]
+    s, w = np.asarray(scores, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    up = np.asarray(positive, dtype=np.bool_)
+    _, level = np.unique(s, return_inverse=True)
+    wins = np.bincount(level, weights=w * up)
+    losses = np.bincount(level, weights=w * ~up)
+    pairs = wins.sum() * losses.sum()
+    below = np.cumsum(losses) - losses
+    return float(wins @ (below + losses / 2) / pairs) if pairs > 0 else math.nan
 
 
 def auc_interval(scores: ArrayLike, positive: ArrayLike, *, level: float = 0.95) -> Interval:

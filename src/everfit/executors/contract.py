@@ -34,7 +34,7 @@ class Executor(Protocol):
     slots: int
 
     def submit(self, job: Job) -> None:
-        """Queue a job; a key that is already known is not run twice."""
+        """Queue a job; a key that is queued or running is not run twice."""
         ...
 
     def wait(self, timeout_s: float) -> list[Outcome]:

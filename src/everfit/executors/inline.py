@@ -41,6 +41,7 @@ class InlineExecutor:
             self._ended.append(call(job.key, job.function, job.arguments))
         outcomes = list(self._ended)
         self._ended.clear()
+        self._known -= {outcome.key for outcome in outcomes}
         return outcomes
 
     def cancel(self, key: str) -> None:

@@ -58,6 +58,7 @@ class LocalExecutor:
         self._warm = tuple(warm)
         self._queue: deque[Job] = deque()
         self._known: set[str] = set()
+        self._maps = 0
         self._ended: list[Outcome] = []
         self._selector = selectors.DefaultSelector()
         self._slots = [_Slot() for _ in range(slots)]
@@ -91,6 +92,7 @@ class LocalExecutor:
                 if slot.job is not None and self._left(slot) <= 0:
                     self._end(slot, "timeout", f"killed after {slot.job.timeout_s:.1f} s")
         outcomes, self._ended = self._ended, []
+        self._known -= {outcome.key for outcome in outcomes}
         return outcomes
 
     def cancel(self, key: str) -> None:
@@ -106,7 +108,8 @@ class LocalExecutor:
         self, function: str, partitions: Sequence[Mapping[str, Any]], timeout_s: float
     ) -> list[Outcome]:
         """Run ``function`` over every partition; outcomes in the order given."""
-        keys = [f"{function}#{id(partitions)}-{i}" for i in range(len(partitions))]
+        self._maps += 1
+        keys = [f"{function}#{self._maps}-{i}" for i in range(len(partitions))]
         for key, part in zip(keys, partitions, strict=True):
             self.submit(Job(key, function, part, timeout_s))
         found: dict[str, Outcome] = {}
@@ -181,7 +184,11 @@ class LocalExecutor:
         if not line:
             self._end(slot, "lost", "")
             return
-        outcome = from_plain(Outcome, json.loads(line))
+        try:
+            outcome = from_plain(Outcome, json.loads(line))
+        except ValueError:  # killed while it wrote
+            self._end(slot, "lost", "")
+            return
         slot.job = None
         self._ended.append(outcome)
         self._feed()

@@ -15,14 +15,15 @@ CARD = "card.md"
 
 
 def study_of(house: House, model: str, version: Version | None = None) -> Study:
-    """The study that made ``version``; without one, that of the newest run that finished.
+    """The study that made ``version``; without one, that of the newest run that made one.
 
     Raises
     ------
     ModelUnknown : no such model
     Refused : no run of it came to an end
     """
-    plain = house.result(model, run=_run(version)).get("study")
+    run = version.run if version is not None else None
+    plain = house.result(model, run=run).get("study")
     if not plain:
         raise Refused(
             f"no run of {model!r} came to an end",
@@ -34,12 +35,9 @@ def study_of(house: House, model: str, version: Version | None = None) -> Study:
 
 def assessment_of(house: House, model: str, version: Version | None = None) -> Assessment | None:
     """The assessment of the run that made ``version``, or of the newest one, if it kept one."""
-    plain = house.result(model, run=_run(version)).get("assessment")
+    run = version.run if version is not None else None
+    plain = house.result(model, run=run).get("assessment")
     return from_plain(Assessment, plain) if plain else None
-
-
-def _run(version: Version | None) -> str | None:
-    return version.run if version is not None else None
 
 
 def scorer_of(house: House, model: str, version: str | None = None) -> tuple[Version, Scorer]:

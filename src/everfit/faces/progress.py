@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -85,6 +86,32 @@ def teller(
     return PlainLines(stream, started, now)
 
 
+def came_to(last: Progress, best: Mapping[str, Any], then: Progress | None) -> str:
+    """What a finished step came to, in a line: its own last line may only say what it was doing.
+
+    Parameters
+    ----------
+    last : the last thing that the step said
+    best : the last detail of the step that named the best trial; empty when none did
+    then : the first thing that the next step said; None at the end
+
+    Examples
+    --------
+    >>> best = {"n_trials": 9, "best": "CatBoost", "best_loss": 0.31256}
+    >>> came_to(Progress("study", "judging"), best, None)
+    '9 models tried; best alone: CatBoost, mean loss 0.3126'
+    >>> came_to(Progress("release", "loading"), {}, Progress("done", "Released v1"))
+    'Released v1'
+    """
+    if last.step == "study" and best:
+        n = best["n_trials"]
+        tried = f"{n} model{'s' if n != 1 else ''} tried"
+        return f"{tried}; best alone: {best['best']}, mean loss {best['best_loss']:.4g}"
+    if last.step == "release" and then is not None and then.step == "done":
+        return then.line
+    return last.line
+
+
 class Silent:
     """Shows nothing."""
 
@@ -126,17 +153,20 @@ class PlainLines(Silent):
     def __init__(self, stream: TextIO, started: float, now: Callable[[], float]) -> None:
         self._stream, self._started, self._now = stream, started, now
         self._last: Progress | None = None
+        self._best: Mapping[str, Any] = {}
         self._told = started
 
     def __call__(self, progress: Progress) -> None:
         """Keep ``progress``; print what is due."""
         if self._last is not None and progress.step != self._last.step:
-            self._print(self._last)
+            self._print(replace(self._last, line=came_to(self._last, self._best, progress)))
+            self._best = {}
         if progress.detail.get("level") == "warn":
             self.say(f"    ! {progress.line}")
             return
         same = self._last is not None and progress.step == self._last.step
         self._last = progress
+        self._best = progress.detail if "best" in progress.detail else self._best
         if same and self._now() - self._told >= EVERY_S:
             self._print(progress)
 
@@ -173,6 +203,7 @@ class LiveLines(Silent):
         self._budget_s, self._started, self._now = budget_s, started, now
         self._console = Console(file=stream, no_color=not color, highlight=False)
         self._last: Progress | None = None
+        self._best: Mapping[str, Any] = {}
         self._spinner = Spinner("dots")
         self._live = Live(
             console=self._console,
@@ -190,17 +221,22 @@ class LiveLines(Silent):
 
     def __exit__(self, *raised: object) -> None:
         """Stop drawing; the step that was under way stays as a line."""
-        self._finish("✗" if raised[:1] != (None,) else "✓")
+        if self._last is not None:
+            failed = raised[:1] != (None,)
+            # where it failed is in its own last line
+            told = self._last.line if failed else came_to(self._last, self._best, None)
+            self._finish("✗" if failed else "✓", told)
         self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
         """Take ``progress``; the drawing thread shows it."""
         if self._last is not None and progress.step != self._last.step:
-            self._finish("✓")
+            self._finish("✓", came_to(self._last, self._best, progress))
         if progress.detail.get("level") == "warn":
             self.say(f"    ! {progress.line}")
         else:
             self._last = progress
+            self._best = progress.detail if "best" in progress.detail else self._best
 
     def say(self, line: str) -> None:
         """Print a line above the live part."""
@@ -209,11 +245,11 @@ class LiveLines(Silent):
     def _width(self) -> int:
         return min(self._console.width, 100)
 
-    def _finish(self, mark: str) -> None:
+    def _finish(self, mark: str, told: str) -> None:
         if self._last is not None and self._last.step != "done":
             at = clock(self._now() - self._started)
             room = self._width() - LABEL - 5 - len(at)
-            line = pad(shorten(self._last.line, room), room)
+            line = pad(shorten(told, room), room)
             self._console.print(
                 Text.assemble(
                     (mark, "green" if mark == "✓" else "red"),
@@ -225,7 +261,7 @@ class LiveLines(Silent):
                     (at, "dim"),
                 )
             )
-        self._last = None
+        self._last, self._best = None, {}
 
     def _picture(self) -> Lines:
         passed = self._now() - self._started

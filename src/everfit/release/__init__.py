@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from everfit.release.plan import Fitted, fitted_members
     from everfit.release.promote import Case, judge, moves, release_first
     from everfit.release.rollback import after_rollback, refused, roll_back
-    from everfit.release.sentences import tell
     from everfit.release.stage import Released, release
 
-# Loaded when first used: telling a decision must not cost the import of every learner.
+# Loaded when first used: a roll back must not cost the import of every learner.
 _HOMES = {
     "Case": "promote",
     "Fitted": "plan",
@@ -28,7 +27,6 @@ _HOMES = {
     "release": "stage",
     "release_first": "promote",
     "roll_back": "rollback",
-    "tell": "sentences",
     "verify": "manifest",
 }
 
@@ -46,7 +44,6 @@ __all__ = [
     "release",
     "release_first",
     "roll_back",
-    "tell",
     "verify",
 ]
 

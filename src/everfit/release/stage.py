@@ -15,6 +15,7 @@ from everfit.data.conform import conform
 from everfit.data.groups import groups
 from everfit.data.hashes import row_hashes
 from everfit.data.table import Table
+from everfit.errors import EverfitError
 from everfit.learners import load
 from everfit.records import (
     Answers,
@@ -208,28 +209,47 @@ def golden(
 
 def keep_seen(folder: Path, as_read: Table) -> None:
     """Write the hashes of the rows that a version was fitted to, and of which columns."""
-    names = np.array([column.name for column in as_read.columns])
-    hashes = np.unique(row_hashes(as_read))
-    np.savez_compressed(folder / SEEN, names=names, hashes=hashes)
+    known = _telling(as_read)
+    np.savez_compressed(
+        folder / SEEN,
+        names=np.array([column.name for column in known.columns]),
+        kinds=np.array([column.kind for column in known.columns]),
+        hashes=np.unique(row_hashes(known)),
+    )
 
 
-def was_seen(folder: Path, as_read: Table) -> Array | None:
-    """Which rows, bool (n,), a packed version was fitted to; None when that cannot be told.
+def was_seen(folder: Path, as_read: Table) -> tuple[Array | None, str]:
+    """Which rows, bool (n,), a packed version was fitted to; or None, and why it cannot be told.
 
-    It cannot be told when the version knew columns that these rows do not have.
+    It cannot be told when a column that the version knew its rows by is gone or was read as another
+    kind: the same rows would then look new, and a model would be judged on what it learnt.
     """
-    with np.load(folder / SEEN) as kept:
-        names, hashes = [str(name) for name in kept["names"]], kept["hashes"]
+    try:
+        with np.load(folder / SEEN) as kept:
+            kinds = dict(zip(kept["names"].tolist(), kept["kinds"].tolist(), strict=True))
+            hashes = kept["hashes"]
+    except (OSError, ValueError, KeyError) as error:
+        return None, f"the rows that it has seen cannot be read: {error}"
     have = {column.name: column for column in as_read.columns}
-    if any(name not in have for name in names):
-        return None
+    for name, kind in kinds.items():
+        if name not in have:
+            return None, f"the data lacks the column {name!r}, by which it knows its rows"
+        if have[name].kind != kind:
+            return None, f"the column {name!r} was read as {kind} then and is {have[name].kind} now"
     same = replace(
         as_read,
-        frame=as_read.frame.select(names),
-        columns=tuple(have[name] for name in names),
+        frame=as_read.frame.select(list(kinds)),
+        columns=tuple(have[name] for name in kinds),
     )
     seen: Array = np.isin(row_hashes(same), hashes)
-    return seen
+    return seen, ""
+
+
+def _telling(as_read: Table) -> Table:
+    """The columns that a row is recognised by: a new export may number its rows anew."""
+    kept = [c for c in as_read.columns if c.role != "ignore" and c.kind != "identifier"]
+    names = [column.name for column in kept]
+    return replace(as_read, frame=as_read.frame.select(names), columns=tuple(kept))
 
 
 def _against(bench: Bench, champion: Version, case: Case, version: Version, task: Task) -> Decision:
@@ -238,7 +258,13 @@ def _against(bench: Bench, champion: Version, case: Case, version: Version, task
         nothing = np.empty(0)
         return judge(case, nothing, nothing, looks=bench.looks, cannot=bench.cannot)
     ours = _losses(bench, version, task)
-    theirs = _losses(bench, champion, task)
+    try:
+        theirs = _losses(bench, champion, task)
+    except (EverfitError, OSError) as error:
+        # whatever became of the champion's files, there is a verdict about the challenger
+        nothing = np.empty(0)
+        cannot = f"{champion.name} can no longer answer: {getattr(error, 'what', error)}"
+        return judge(case, nothing, nothing, looks=bench.looks, cannot=cannot)
     masks = groups(bench.withheld, least=1)
     known = {name: mask[ours.ids] for name, mask in masks.items()}
     guard = guards_segments(ours.values, theirs.values, known, bench.policy, champion.name)

@@ -116,7 +116,11 @@ class Artefacts:
         else:
             # what lies there has no row, or its files are not what was saved
             shutil.rmtree(target, ignore_errors=True)
-            self.place(payload, target)
+            try:
+                self.place(payload, target)
+            except StoreFailed:
+                if not target.is_dir():
+                    raise  # else a run of another model did the same work a moment before
         return target, tree_sha256(target)
 
     def check(self, version: Version) -> Path:

@@ -20,6 +20,7 @@ from everfit.tasks import Task
 BLEND_FIELD = 12  # the best so many entries may enter a blend: more only fit noise (automl 2.1)
 CHOICE_ROWS, CHOICE_FIELD, CHOICE_STEPS = 3_000, 8, 10  # one repeated choice: about 10 ms
 N_BOOT = 200
+SCORE_CELLS, SCORE_LEAST = 1_000_000, 5_000  # rows times outputs that a bootstrap works on
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ def score_honestly(
     careful side.
     """
     task, problem = race.course.task, race.course.problem
+    n_all = len(judged.truth.ids)
+    judged = thinned(judged, max(SCORE_LEAST, SCORE_CELLS // problem.n_outputs), seed=0)
     field_ = _learnt(judged)[:CHOICE_FIELD]
     truth = judged.truth
     everything = np.arange(len(truth.ids))
@@ -144,7 +147,9 @@ def score_honestly(
             rows = rng.choice(rows, CHOICE_ROWS, replace=False)
         values = [value[rows] for value in judged.values]
         groups = None if judged.groups is None else judged.groups[rows]
-        return _rule(race, judged, field_, values, some(truth, rows), groups, CHOICE_STEPS)
+        # fewer rows must not make the rule more timid than it was on all of them
+        fewer = replace(judged, widening=judged.widening * sqrt(len(rows) / len(everything)))
+        return _rule(race, fewer, field_, values, some(truth, rows), groups, CHOICE_STEPS)
 
     def score(choice: Choice, rows: Array) -> float:
         used = choice.blend.members
@@ -165,8 +170,13 @@ def score_honestly(
         deadline=race.deadline.now() + seconds,
         clock=race.deadline.now,
         test_share=judged.test_share,
+        limits=task.limits(problem.metric),
     )
-    return found.interval, found.optimism
+    # a thinned sample knows less than all rows do: its error is scaled to theirs
+    scale = sqrt(len(truth.ids) / n_all)
+    mid = found.interval.mid
+    low, high = (mid + scale * (end - mid) for end in (found.interval.low, found.interval.high))
+    return replace(found.interval, low=low, high=high, n=n_all), found.optimism
 
 
 def gain_over(race: Race, judged: Judged, losses: Losses, stage: str) -> Interval:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from everfit.records import (
     Problem,
     SplitPolicy,
     Study,
+    Truth,
 )
 from everfit.shield import shield
 from everfit.study.choose import error_of, gain_over, judge, losses_of, propose, score_honestly
@@ -41,6 +43,8 @@ from everfit.study.workspace import lay_out
 from everfit.tasks import Task
 
 FIRST = ("floor", "simple")
+MADE_BY = ("everfit", "lightgbm", "catboost", "scikit-learn", "polars")
+PACK_S = 0.1  # to pack one fold model, load it here and in a fresh process
 SKEWED = 1.0  # of a target's values; the exponential distribution has 2
 SECURE_FOLDS = 2  # of the floor and the simple model, also when the budget is over
 
@@ -85,6 +89,7 @@ def study(
     pace = pace_of(table.n_rows, len(features.columns), problem.n_outputs, deadline)
     policy = replace(assessment.split, n_folds=pace.n_folds)
     held = cuts(table, policy, _whole(truth.ids, truth.values, table.n_rows), seed=seed)
+    held = _learnable(held, truth, problem)
     if policy.kind == "time":
         held = held[::-1]  # the newest fold first: should time end, it says most about tomorrow
     lay_out(setting.workspace, features, truth, held)
@@ -163,7 +168,8 @@ def _trials(
 
     try:
         race.enter([*floors, *first])
-        race.run(lambda: left() if _secured(race) else max(left(), pace.least_s))
+        least = race.deadline.left() - pace.least_s
+        race.run(lambda: left() if _secured(race) else max(left(), race.deadline.left() - least))
         race.enter([*own, *rest])
         race.run(left)
         if not any(e.n_folds and e.hypothesis.stage not in FIRST for e in race.entries):
@@ -192,10 +198,12 @@ def _secured(race: Race) -> bool:
 
 def _reserve(race: Race, pace: Pace) -> float:
     """Seconds to keep back for the score, the refit and the release."""
-    judged, _ = race.standing()
+    judged, n_folds = race.standing()
     needed = refit_seconds(race, judged[:3])
     worth_it = needed <= pace.refit_share * race.deadline.budget_s
-    return pace.score_s + pace.release_s + (needed if worth_it else 0.0)
+    folders = 0 if worth_it else len(judged[:3]) * max(1, n_folds)  # each is packed and loaded
+    spare = needed if worth_it else PACK_S * folders
+    return pace.score_s + pace.release_s + spare
 
 
 def _conclude(
@@ -230,6 +238,27 @@ def _conclude(
     return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes, corrected)
 
 
+def _learnable(held: tuple[Cut, ...], truth: Truth, problem: Problem) -> tuple[Cut, ...]:
+    """The cuts whose history knows two classes: the oldest rows may know one only."""
+    if problem.form != "probabilities":
+        return held
+    values = np.full(max(int(truth.ids.max()) + 1, 1), np.nan)
+    values[truth.ids] = truth.values
+
+    def classes(cut: Cut) -> int:
+        known = values[cut.history[cut.history < len(values)]]
+        return len(np.unique(known[~np.isnan(known)]))
+
+    return tuple(cut for cut in held if classes(cut) > 1) or held
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a source tree
+        return "0"
+
+
 def _in_time_order(table: Table, policy: SplitPolicy) -> Table:
     """The rows by time, oldest first, where they are held out forward in time."""
     if policy.kind != "time" or policy.column is None:
@@ -257,6 +286,8 @@ def _whole(ids: Any, values: Any, n_rows: int) -> Any:
 
 def _data_key(table: Table, problem: Problem, held: Sequence[Cut]) -> str:
     digest = hashlib.sha256()
+    for name in MADE_BY:  # another release may fit, or write, otherwise
+        digest.update(f"{name} {_version(name)} ".encode())
     digest.update(np.ascontiguousarray(row_hashes(table)).tobytes())
     digest.update(json.dumps(as_plain(problem), sort_keys=True).encode())
     digest.update(json.dumps(as_plain(table.columns), sort_keys=True).encode())

@@ -26,6 +26,7 @@ class FoldResult:
     reused: bool
     ids: Array | None = None  # the units of ``losses``
     weight: Array | None = None
+    job_s: float = 0.0  # the whole job: features, fit, answers, files
 
 
 @dataclass(slots=True)
@@ -95,14 +96,11 @@ def common_folds(entries: Sequence[Entry]) -> int:
     The one that gives the most fits to compare: one slow entry must not throw away the folds of all
     others, nor the last fold of the fastest decide without the others. More folds win a tie.
     """
-    counts = [e.n_folds for e in entries if e.n_folds > 0 and e.status in ("running", "done")]
-    hard = [
-        e.n_folds
-        for e in entries
-        if e.n_folds > 0
-        and e.status in ("running", "done")
-        and e.hypothesis.stage not in ("floor", "simple")  # cheap, so always ahead
-    ]
+    # what failed on a later fold did run the earlier ones
+    judged = [e for e in entries if e.n_folds > 0 and e.status != "dropped"]
+    counts = [e.n_folds for e in judged]
+    # floors and simple models are cheap, so always ahead
+    hard = [e.n_folds for e in judged if e.hypothesis.stage not in ("floor", "simple")]
     if not hard:
         return min(counts, default=0)
     counts = hard

@@ -17,9 +17,11 @@ from everfit.study.blend import Blend
 from everfit.study.choose import Judged, error_of, losses_of, some
 from everfit.study.entry import Entry
 from everfit.study.fold import ALL_ROWS
+from everfit.study.own import identity
 from everfit.study.race import FIT_FOLD, Race, with_settings
 
 SCORE_ROWS = 4_000  # rows of one draw for a trial's range: its error is scaled to all rows
+MANY_CELLS = 40_000  # above it a quarter of the draws must do
 TRIAL_DRAWS = 60  # the range of one trial on the leaderboard; its own error is about 10%
 REFIT_FACTOR = 1.25  # rows and luck: a refit on all rows against the slowest later fold
 
@@ -75,7 +77,8 @@ def _fit_all(race: Race, entries: Sequence[Entry], seconds: float) -> dict[int, 
     for entry in sorted(entries, key=lambda e: -e.fit_s):
         settings = dict(entry.hypothesis.settings) | dict(entry.settings)
         rounds = round(float(np.mean(entry.rounds))) if entry.rounds else None
-        what = [course.data_key, entry.hypothesis.learner, settings, rounds, course.seed]
+        known = identity(entry.hypothesis) | dict(entry.settings)
+        what = [course.data_key, entry.hypothesis.learner, known, rounds, course.seed]
         key = "all-" + hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:28]
         if (folder := course.recall(key)) is not None:
             done[entry.number] = folder
@@ -157,7 +160,8 @@ def _shown_range(race: Race, judged: Judged, values: Array) -> Interval:
     rng = np.random.default_rng(race.course.seed)
     mid = task.shown(metric, values, truth.values, truth.weight)
     draws = []
-    for _ in range(TRIAL_DRAWS):
+    cells = size * race.course.problem.n_outputs
+    for _ in range(TRIAL_DRAWS if cells <= MANY_CELLS else TRIAL_DRAWS // 4):
         rows = _drawn(rng, n, size, judged.groups)
         part = some(truth, rows)
         draws.append(task.shown(metric, values[rows], part.values, part.weight))

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from everfit.errors import LearnerFailed
 from everfit.learners import make
 from everfit.learners.contract import FitBudget, History
 from everfit.plain import as_plain
-from everfit.records import Form
+from everfit.records import Array, Form
 from everfit.study.workspace import known, pick_up
 
 ALL_ROWS = -1  # the cut that holds nothing back
@@ -60,6 +61,7 @@ def fit_fold(
         asked = material.cuts[cut].asked
         began = time.monotonic()
         values = fitted.answer(material.features.take(asked))
+        _check(values, len(asked), form, n_outputs)
         predict_us = 1e6 * (time.monotonic() - began) / max(1, len(asked))
         np.savez(temporary / "answers.npz", ids=asked, values=values)
     part = fitted.save(temporary)
@@ -72,6 +74,19 @@ def fit_fold(
     (temporary / "fit.json").write_text(json.dumps(record))
     _move(temporary, Path(folder))
     return record
+
+
+def _check(values: Array, n: int, form: Form, n_outputs: int) -> None:
+    """Refuse answers that are none, as a learner of another package may give."""
+    shaped = values.shape == (n, n_outputs)
+    sums = form == "values" or (shaped and np.allclose(values.sum(axis=1), 1.0, atol=1e-6))
+    if not shaped or not sums or not np.isfinite(values).all():
+        raise LearnerFailed(
+            "the learner's answers cannot be used",
+            got=f"shape {values.shape}, {int((~np.isfinite(values)).sum())} not finite",
+            expected=f"finite values of shape {(n, n_outputs)}"
+            + ("; rows that sum to 1" if form == "probabilities" else ""),
+        )
 
 
 def _move(temporary: Path, folder: Path) -> None:

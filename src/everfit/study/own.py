@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,24 @@ def own_hypotheses(
         why = "an installed package offers it"
         found.append(Hypothesis(name, name, {}, why, "user"))
     return _numbered(found), warnings
+
+
+def identity(hypothesis: Hypothesis) -> dict[str, Any]:
+    """What a hypothesis is, whatever folder its files lie in: the key of its fits.
+
+    A model of the user is known by the content of its file: once it was edited it is another one.
+    """
+    settings = dict(hypothesis.settings)
+    source = str(settings.get("source", ""))
+    kind, _, place = source.partition(":")
+    if kind == "scratch":  # the file is named by the hash of what it holds
+        return {"source": Path(place).name}
+    path = Path(source.rpartition(":")[0])
+    if source and path.is_file():
+        settings["source"] = (
+            hashlib.sha256(path.read_bytes()).hexdigest() + source[len(str(path)) :]
+        )
+    return settings
 
 
 def _numbered(hypotheses: Sequence[Hypothesis]) -> tuple[Hypothesis, ...]:

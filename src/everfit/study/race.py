@@ -22,13 +22,15 @@ from everfit.plain import as_plain
 from everfit.records import Answers, Array, Cut, Hypothesis, Problem, Truth
 from everfit.study.blend import greedy
 from everfit.study.entry import Entry, FoldResult, common_folds
+from everfit.study.own import identity
 from everfit.tasks import Task
 
 FIT_FOLD = "everfit.study.fold:fit_fold"
 FIRST_SHARE = 0.25  # of the time left: what a hypothesis may use for its first fold
 LEAST_S = 0.5  # a fit with less than this cannot even start its libraries' threads
 DISMISS_ALPHA = 0.01  # a hypothesis leaves when its gap to the best is above 0 at this error rate
-FIRST_FOLD_FACTOR = 2.2  # the first fold searches for its rounds, then refits: measured 1.9 to 2.2
+SEARCH_COST = 1.2  # the first fold searches for its rounds, then refits: at least this much more
+IMPORT_S = 4.0  # lightgbm, catboost and pandas take up to this long on a busy machine
 WAVE, LAG = 8, 2.0  # hypotheses a wave, and by how many folds a wave lags behind
 BLEND_ROWS = 5_000  # to see whether a blend would use a hypothesis, these many rows are enough
 
@@ -72,9 +74,16 @@ class Race:
 
     def enter(self, hypotheses: Iterable[Hypothesis]) -> list[Entry]:
         """Add hypotheses at the end of the order; give their entries."""
-        new = [Entry(len(self.entries) + i + 1, h) for i, h in enumerate(hypotheses)]
-        self.entries.extend(new)
-        for entry in new:
+        known = {self._key(entry, 0) for entry in self.entries}
+        new = []
+        for hypothesis in hypotheses:
+            entry = Entry(len(self.entries) + 1, hypothesis)
+            self.entries.append(entry)
+            new.append(entry)
+            if self._key(entry, 0) in known:
+                entry.status, entry.reason = "skipped", "the same settings are tried already"
+                continue
+            known.add(self._key(entry, 0))
             self._recall(entry)
         return new
 
@@ -126,8 +135,10 @@ class Race:
                 seconds = remaining if first else max(FIRST_SHARE * remaining, 2.0)
                 seconds = min(seconds, remaining)
             else:
-                expected = entry.folds[0].fit_s / (1 if fold > 1 else 1.2)
-                seconds = min(max(2.0 * expected, 1.0), remaining)
+                expected = max(entry.folds[f].job_s for f in range(fold))
+                expected /= 1.0 if fold > 1 else SEARCH_COST
+                # a fresh process imports its libraries inside this time
+                seconds = min(max(3.0 * expected, IMPORT_S), remaining)
                 if expected > remaining:
                     continue
             if seconds >= LEAST_S or (fold == 0 and entry.hypothesis.stage == "simple"):
@@ -177,9 +188,11 @@ class Race:
         what = {
             "data": self.course.data_key,
             "learner": entry.hypothesis.learner,
-            "settings": as_plain(dict(entry.hypothesis.settings)),
+            "settings": as_plain(identity(entry.hypothesis)),
             "fold": fold,
             "seed": self.course.seed,
+            # a fit is cut to the time that it is given: a longer run must not inherit it
+            "budget_s": self.deadline.budget_s,
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -188,7 +201,7 @@ class Race:
             return
         if outcome.status == "ok":
             folder = self.course.fits / outcome.key
-            self._finish(outcome.key, outcome.value, folder, reused=False)
+            self._finish(outcome.key, outcome.value, folder, reused=False, seconds=outcome.seconds)
             return
         entry, fold = self.jobs.pop(outcome.key)
         entry.waiting = False
@@ -201,7 +214,15 @@ class Race:
             f"{entry.hypothesis.name} {entry.status.replace('_', ' ')}: {entry.reason}", {}
         )
 
-    def _finish(self, key: str, record: Mapping[str, Any], folder: Path, *, reused: bool) -> None:
+    def _finish(
+        self,
+        key: str,
+        record: Mapping[str, Any],
+        folder: Path,
+        *,
+        reused: bool,
+        seconds: float = 0.0,
+    ) -> None:
         entry, fold = self.jobs.pop(key)
         entry.waiting = False
         with np.load(folder / "answers.npz") as arrays:
@@ -223,6 +244,7 @@ class Race:
             reused,
             losses.ids,
             losses.weight,
+            seconds or record["fit_s"],
         )
         if fold == 0:
             entry.settings = facts.get("settings", {})

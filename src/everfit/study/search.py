@@ -13,7 +13,7 @@ from everfit.study.portfolio import Gene, genes
 from everfit.study.race import BLEND_ROWS, Race
 from everfit.study.worth import worth
 
-POPULATION = 8  # a generation must fit into a minute
+LEAST_PARENTS = 3  # with fewer survivors, chance makes up the first generation
 PARENTS = 3  # the best so many learners pass on their genes
 LEAST_SHARE = 0.5  # of a typical trial: with less time left a search cannot finish one
 
@@ -96,14 +96,14 @@ class Search:
         import optuna  # half a second to import, and many runs never search
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        judged, n_folds = self.race.standing()
+        parents = [entry for entry in judged if entry.hypothesis.learner == learner]
         sampler = optuna.samplers.NSGAIISampler(
-            population_size=POPULATION, seed=self.race.course.seed
+            population_size=max(LEAST_PARENTS, len(parents)), seed=self.race.course.seed
         )
         study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
-        judged, n_folds = self.race.standing()
-        for entry in judged:
-            if entry.hypothesis.learner == learner:
-                study.add_trial(_seeded(optuna, entry, n_folds, ranges))
+        for entry in parents:
+            study.add_trial(_seeded(optuna, entry, n_folds, ranges))
         self.studies[learner] = study
         return study
 
@@ -137,7 +137,11 @@ def _seeded(optuna: Any, entry: Entry, n_folds: int, ranges: dict[str, Gene]) ->
         else:
             params[name] = settings[name] if known else gene.typical
     values = [entry.loss(min(n_folds, entry.n_folds)), entry.folds[0].predict_us]
-    return optuna.trial.create_trial(params=params, distributions=distributions, values=values)
+    # without this mark the sampler takes them for strangers and begins at random
+    mark = {f"{optuna.samplers.NSGAIISampler.__name__}:generation": 0}
+    return optuna.trial.create_trial(
+        params=params, distributions=distributions, values=values, system_attrs=mark
+    )
 
 
 def _inside(value: Any, gene: Gene) -> bool:

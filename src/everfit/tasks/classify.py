@@ -114,7 +114,7 @@ class Classify:
         """The metric over all rows; the area is averaged over classes, one against the rest."""
         ids = np.arange(len(truth))
         if metric == "auc":
-            return _area(answers, truth)
+            return _area(answers, truth, weight)
         losses = self.losses(Answers(ids, answers), Truth(ids, truth, weight), metric)
         value = rows.mean(losses.values, losses.weight)
         return 1.0 - value if metric == "accuracy" else value
@@ -122,6 +122,11 @@ class Classify:
     def better(self, metric: str) -> str:
         """Areas and shares are better when higher, losses when lower."""
         return "higher" if metric in ("auc", "accuracy") else "lower"
+
+    def limits(self, metric: str) -> tuple[float, float]:
+        """Shares and areas lie in 0 to 1, the Brier score in 0 to 2."""
+        top = {"auc": 1.0, "accuracy": 1.0, "brier": 2.0}
+        return 0.0, top.get(metric, float("inf"))
 
     def blend(self, answers: Sequence[Answers], weights: Sequence[float]) -> Answers:
         """The weighted mean of probabilities."""
@@ -204,10 +209,12 @@ def _known_metric(metric: str | None, metrics: tuple[str, ...]) -> str:
     return metric
 
 
-def _area(p: Array, code: Array) -> float:
+def _area(p: Array, code: Array, weight: Array | None) -> float:
     if p.shape[1] == 2:
-        return float(auc(p[:, 1], code == 1))
+        return float(auc(p[:, 1], code == 1, weight=weight))
     areas = [
-        auc(p[:, k], code == k) for k in range(p.shape[1]) if 0 < (code == k).sum() < len(code)
+        auc(p[:, k], code == k, weight=weight)
+        for k in range(p.shape[1])
+        if 0 < (code == k).sum() < len(code)
     ]
     return float(np.mean(areas)) if areas else float("nan")

@@ -54,6 +54,10 @@ class Task(Protocol):
         """``"higher"`` or ``"lower"``."""
         ...
 
+    def limits(self, metric: str) -> tuple[float, float]:
+        """The least and the greatest value that the shown metric can take."""
+        ...
+
     def blend(self, answers: Sequence[Answers], weights: Sequence[float]) -> Answers:
         """The weighted average of several models' answers to the same asks."""
         ...

@@ -109,6 +109,10 @@ class Regress:
         """Explained variance is better when higher, errors when lower."""
         return "higher" if metric == "r2" else "lower"
 
+    def limits(self, metric: str) -> tuple[float, float]:
+        """Errors are not below 0; the explained share is at most 1."""
+        return (float("-inf"), 1.0) if metric == "r2" else (0.0, float("inf"))
+
     def blend(self, answers: Sequence[Answers], weights: Sequence[float]) -> Answers:
         """The weighted mean of values."""
         return rows.blended(list(answers), list(weights))

@@ -18,7 +18,7 @@ GOLDEN: dict[str, set[str]] = {
         "store",
     },
     "assess x.csv --target churned": {
-        "problem", "n_rows", "findings", "split", "profile", "floor", "smallest_gain", "n_checks",
+        "model", "store", "problem", "n_rows", "findings", "split", "profile", "floor", "smallest_gain", "n_checks",
         "skipped", "seconds",
     },
     "why churn": {"model", "decisions"},
@@ -143,6 +143,38 @@ def test_the_command_line_wins_over_the_environment_and_the_file(
 
     (request,) = house.requests
     assert (request.budget_s, request.seed, request.metric) == (180.0, 2, "auc")
+
+
+def test_an_assessment_is_printed_and_kept_under_the_name_of_the_file(
+    house: FakeHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["assess", "new rows.csv", "-t", "churned", "--progress", "none"]) == 0
+
+    out, err = capsys.readouterr()
+    assert house.saved == [True]
+    assert "`last_call_result` is known only after the target" in out
+    assert err == f"Kept in {house.place}: everfit why new-rows\n"
+
+
+def test_an_assessment_is_kept_under_the_name_that_was_given(
+    house: FakeHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = asked("assess x.csv -t churned -n churn", capsys)
+
+    assert (shape["model"], shape["store"]) == ("churn", house.place)
+    assert house.requests[0].name == "churn"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "trial"),
+    [("", "of the challenger"), ("--use v2", "of the challenger"), ("--use v1", "LightGBM")],
+)
+def test_the_leaderboard_is_of_the_last_run_or_of_the_run_that_made_a_version(
+    arguments: str, trial: str, house: FakeHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = asked(f"leaderboard churn {arguments}", capsys)["leaderboard"]
+
+    assert trial in [row["trial"] for row in rows]
 
 
 def test_why_tells_the_newest_first_with_limits_and_who_set_them(

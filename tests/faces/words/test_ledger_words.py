@@ -1,12 +1,34 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from everfit.faces.words.ledger import because_line, decision_lines, ledger_text
 from everfit.records import Because
+from everfit.release import judge, release_first, roll_back
 from tests.faces.build import AT, decision
+from tests.release.build import case
+from tests.store.build import version
+
+SLOW = Because("answers one row in time", False, 80.0, limit=50.0, limit_by="maria", unit="ms")
+OLD = np.linspace(0, 1, 800)
+NOISY = np.clip(OLD - 0.01 + np.random.default_rng(0).normal(0, 0.3, 800), 0, 1)
+AS_PACKED = (Because("files as packed", True),)
+MADE = {
+    "released": release_first(case(champion="")),
+    "refused": release_first(case(SLOW, champion="")),
+    "promoted": judge(case(), OLD * 0.5, OLD, looks=1),
+    "kept": judge(case(), OLD, OLD * 0.5, looks=1),
+    "kept by a gate": judge(case(SLOW), OLD * 0.5, OLD, looks=1),
+    "inconclusive": judge(case(), NOISY, OLD, looks=1),
+    "not_evaluable": judge(case(), OLD[:2], OLD[:2], looks=1),
+    "rolled_back": roll_back(champion=version(2), to=version(1), checks=AS_PACKED, by="maria"),
+    "roll back refused": roll_back(champion=version(2), to=version(1), checks=(), by="maria"),
+}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +55,28 @@ from tests.faces.build import AT, decision
 )
 def test_a_rule_says_measured_range_rows_limit_and_who_set_it(because: Because, line: str) -> None:
     assert because_line(because) == line
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_every_decision_that_a_release_can_make_is_told_whole(name: str) -> None:
+    made = MADE[name]
+
+    text = " ".join("\n".join(decision_lines(made)).split())
+
+    assert text.startswith(made.headline)
+    assert all(b.rule in text for b in (*made.because, *made.also_checked))
+    assert made.would_change in text
+    assert all(left in text for left in made.not_done)
+    assert not re.search(r"\b(None|nan|True|False)\b|\.\.|!", text)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_no_number_of_a_decision_has_more_than_four_digits_that_count(name: str) -> None:
+    text = "\n".join(decision_lines(replace(MADE[name], at=AT)))
+
+    long = [word for word in re.findall(r"(?<![\d,])0\.0*[1-9]\d{4,}", text)]
+
+    assert long == []
 
 
 def test_a_person_is_named_and_the_system_is_called_so() -> None:

@@ -35,6 +35,7 @@ from everfit.faces.cli.options import (
     Target,
     Task,
     Time,
+    Use,
     Weight,
     Yes,
 )
@@ -172,7 +173,7 @@ def assess(
     metric: Metric = None,
     task: Task = None,
 ) -> None:
-    """Say what is in the data, what was done about it, and how it will be split."""
+    """Say what is in the data, what must be done about it, and how it will be split."""
     from everfit.faces.cli.running import Asked, do_assess
 
     columns = {"time": time, "group": group, "weight": weight}
@@ -218,10 +219,7 @@ def predict(
     row: Annotated[
         str | None, typer.Option("--row", metavar="JSON", help="One row instead of a source.")
     ] = None,
-    version: Annotated[
-        str | None,
-        typer.Option("--use", metavar="VERSION", help="Such as v2, previous. (default: champion)"),
-    ] = None,
+    version: Use = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -276,30 +274,36 @@ def models(face: Face) -> None:
 def leaderboard(
     face: Face,
     model: Model,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--use", metavar="VERSION", help="The run that made it. (default: the last run)"
+        ),
+    ] = None,
     why: Annotated[bool, typer.Option("--why", help="Say why each trial was tried.")] = False,
 ) -> None:
     """List all trials of the last run, the unfinished ones too."""
     from everfit.faces.cli.asking import do_leaderboard
 
-    do_leaderboard(face, model, why=why)
+    do_leaderboard(face, model, version, why=why)
 
 
 @app.command()
 @with_face
-def columns(face: Face, model: Model) -> None:
-    """List the columns that the champion expects."""
+def columns(face: Face, model: Model, version: Use = None) -> None:
+    """List the columns that a model expects: their values, and what stands in for one."""
     from everfit.faces.cli.asking import do_columns
 
-    do_columns(face, model)
+    do_columns(face, model, version)
 
 
 @app.command()
 @with_face
-def card(face: Face, model: Model) -> None:
-    """Print the model card of the champion."""
+def card(face: Face, model: Model, version: Use = None) -> None:
+    """Print the model card: what it is for, how good it is, how it was tested, its limits."""
     from everfit.faces.cli.asking import do_card
 
-    do_card(face, model)
+    do_card(face, model, version)
 
 
 @app.command()

@@ -72,10 +72,10 @@ def do_models(face: Face) -> None:
         face.tell(EMPTY)
 
 
-def do_leaderboard(face: Face, model: str, *, why: bool) -> None:
-    """Print all trials of the last run that finished."""
+def do_leaderboard(face: Face, model: str, version: str | None, *, why: bool) -> None:
+    """Print all trials of the run that made ``version``, or of the last run that finished."""
     with house_of(face) as house:
-        study = study_of(house, model)
+        study = study_of(house, model, house.version(model, version) if version else None)
     if face.as_json:
         rows = board.plain_rows(study)
         face.data(dump(envelope("leaderboard", model=model, leaderboard=rows)))
@@ -83,35 +83,37 @@ def do_leaderboard(face: Face, model: str, *, why: bool) -> None:
     rows_ = board.rows_of(study)
     table = board.cells(rows_)
     lines = grid(board.head(study.problem.metric), table, right=(0, 2), flexible=1, indent=0)
+    made_of = board.members_text(study.candidate)
+    blend = ["", *filled("blend", made_of, indent=7)] if made_of else []
     if not why:
-        face.data("\n".join(lines))
+        face.data("\n".join([*lines, *blend]))
         return
     told = [lines[0]]
     for line, row in zip(lines[1:], rows_, strict=True):
         told.append(line)
         told += filled("", row.why, indent=6) if row.why else []
         told += filled("", f"{row.status}: {row.reason}", indent=6) if row.reason else []
-    face.data("\n".join(told))
+    face.data("\n".join([*told, *blend]))
 
 
-def do_columns(face: Face, model: str) -> None:
-    """Print the columns that the champion expects."""
+def do_columns(face: Face, model: str, version: str | None) -> None:
+    """Print the columns that a version expects."""
     with house_of(face) as house:
-        columns = schema_of(house, model)
+        columns = schema_of(house, model, version)
     if face.as_json:
         face.data(dump(envelope("columns", model=model, columns=columns)))
     else:
         face.data(columns_text(columns))
 
 
-def do_card(face: Face, model: str) -> None:
-    """Print the model card of the champion."""
+def do_card(face: Face, model: str, version: str | None) -> None:
+    """Print the model card of a version."""
     with house_of(face) as house:
-        text = card_of(house, model)
-        assessment = assessment_of(house, model) if face.as_json else None
-        version = house.version(model)
+        found = house.version(model, version)
+        text = card_of(house, model, version)
+        assessment = assessment_of(house, model, found) if face.as_json else None
     if face.as_json:
-        shape = envelope("card", model=model, version=version, card=text, assessment=assessment)
+        shape = envelope("card", model=model, version=found, card=text, assessment=assessment)
         face.data(dump(shape))
     else:
         face.data(text)

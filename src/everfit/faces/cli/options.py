@@ -29,7 +29,8 @@ Name = Annotated[
     typer.Option(
         "--name",
         "-n",
-        help="Name of the model. (default: the name of the source)",
+        help="Name of the model. (default: the name of the file without its ending, "
+        "else the target)",
         rich_help_panel=DATA,
     ),
 ]
@@ -168,5 +169,9 @@ MinGain = Annotated[
         help="Smallest drop of the mean loss that is worth a promotion. (default: 0)",
         rich_help_panel=RULES,
     ),
+]
+Use = Annotated[
+    str | None,
+    typer.Option("--use", metavar="VERSION", help="Such as v2, previous. (default: champion)"),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]

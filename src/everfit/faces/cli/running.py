@@ -17,7 +17,7 @@ from everfit.faces.progress import teller
 from everfit.faces.words.block import final_block
 from everfit.faces.words.findings import assessment_text
 from everfit.faces.words.shapes import assess_shape, dump, run_shape
-from everfit.loop import Request
+from everfit.loop import Request, named
 from everfit.settings import Settings, plan_run
 
 INTERRUPTED = 130
@@ -68,7 +68,7 @@ def do_run(face: Face, asked: Asked) -> None:
 
 
 def do_assess(face: Face, asked: Asked) -> None:
-    """Assess the data and print the findings."""
+    """Assess the data, print the findings, and keep them in the ledger of the model."""
     settings = settings_of(face)
     request = request_of(asked, settings, face)
     tell = teller(
@@ -79,8 +79,14 @@ def do_assess(face: Face, asked: Asked) -> None:
         color=face.color,
     )
     with house_of(face, settings) as house, tell:
-        assessment = house.assess(request, tell)
-    face.data(dump(assess_shape(assessment)) if face.as_json else assessment_text(assessment))
+        assessment = house.assess(request, tell, save=True)
+        place = house.place
+    model = named(request)
+    if face.as_json:
+        face.data(dump(assess_shape(assessment, model=model, store=place)))
+    else:
+        face.data(assessment_text(assessment))
+    face.tell(f"Kept in {place}: everfit why {model}")
 
 
 def request_of(asked: Asked, settings: Settings, face: Face) -> Request:

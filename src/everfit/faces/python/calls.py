@@ -101,10 +101,12 @@ def assess(
     store: str | Path | None = None,
     config: str | Path | None = None,
     progress: Mode | None = None,
+    save: bool | None = None,
 ) -> Assessment:
     """What is in the data: findings worst first, the split, the floor, the smallest visible gain.
 
-    Takes the same as :func:`run`; trains nothing.
+    Takes the same as :func:`run`; trains nothing. ``save`` keeps it in the ledger of the model, so
+    that ``everfit why`` tells it; by default when ``name`` or ``store`` is given.
 
     Raises
     ------
@@ -125,8 +127,10 @@ def assess(
     }
     request = _request(settings, name, source, given, started)
     tell = teller(_mode(progress), sys.stderr, budget_s=request.budget_s, started=started)
+    if save is None:
+        save = name is not None or store is not None
     with wire.house(store=store or settings.store, settings=settings) as house, tell:
-        return house.assess(request, tell)
+        return house.assess(request, tell, save=save)
 
 
 def load(name: str, version: str | None = None, *, store: str | Path | None = None) -> Model:

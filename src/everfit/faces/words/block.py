@@ -30,6 +30,8 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
         right=(0, 2),
         flexible=1,
     )
+    made_of = board.members_text(study.candidate)
+    lines += filled("     blend:", made_of, indent=12) if made_of else []
     hidden = len(study.trials) - sum(row.trial is not None for row in rows)
     if hidden > 0:
         lines.append(f"     {hidden} more: everfit leaderboard {result.model}")
@@ -59,9 +61,11 @@ def verdict(result: RunResult) -> str:
 
 def watch_list(result: RunResult) -> list[str]:
     """The worst segments and the findings that a person should know, most important first."""
-    worse = [s for s in result.study.candidate.segments if s.gap.low > 0]
+    candidate = result.study.candidate
+    worse = [s for s in candidate.segments if s.gap.low > 0]
     worse.sort(key=lambda s: s.gap.mid, reverse=True)
-    texts = [segment_text(segment) for segment in worse[:WORST]]
+    texts = [segment_text(segment, "than by the floor") for segment in candidate.harmed[:WORST]]
+    texts += [segment_text(segment) for segment in worse[:WORST]]
     grave = [f for f in worst_first(result.assessment.findings) if f.severity != "info"]
     texts += [f.headline.rstrip(".") + "." for f in grave[:FINDINGS]]
     if len(grave) > FINDINGS:
@@ -69,12 +73,12 @@ def watch_list(result: RunResult) -> list[str]:
     return texts
 
 
-def segment_text(segment: Segment) -> str:
-    """A segment that is worse than the rest, by how much, with its rows."""
+def segment_text(segment: Segment, than: str = "than the other rows") -> str:
+    """A segment that is served worse, by how much, with its rows."""
     gap, places = segment.gap, decimals([segment.gap])
     return (
-        f"Segment {segment.name} is weaker: mean loss higher by {number(gap.mid, places)} "
-        f"({span(gap, places)}), {segment.n:,} rows."
+        f"Segment {segment.name} is served worse {than}: mean loss higher by "
+        f"{number(gap.mid, places)} ({span(gap, places)}), {segment.n:,} rows."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from everfit.evidence.interval import Interval
 from everfit.faces.words.figures import clock, decimals, metric_name, number, per_row, span
-from everfit.records import Study, Trial
+from everfit.records import Candidate, Study, Trial
 
 SHOWN = 5  # trials in the short form
 
@@ -76,6 +76,17 @@ def _row(trial: Trial, rank: int) -> Row:
         reason=trial.reason,
         trial=trial.number,
     )
+
+
+def members_text(candidate: Candidate) -> str:
+    """What a blend is made of, the heaviest first; empty for one model alone.
+
+    Shares are of the answer, in percent.
+    """
+    if len(candidate.members) < 2:
+        return ""
+    ordered = sorted(candidate.members, key=lambda member: -member.weight)
+    return "; ".join(f"{member.weight:.0%} {member.hypothesis.name}" for member in ordered)
 
 
 def head(metric: str) -> list[str]:

@@ -68,9 +68,9 @@ def run_shape(result: RunResult, *, budget_s: float, interrupted: bool = False) 
     )
 
 
-def assess_shape(assessment: Assessment) -> dict[str, Any]:
-    """An assessment on its own."""
-    return envelope("assess", **as_plain(assessment))
+def assess_shape(assessment: Assessment, *, model: str, store: str) -> dict[str, Any]:
+    """An assessment on its own, and where it was kept."""
+    return envelope("assess", model=model, store=store, **as_plain(assessment))
 
 
 def decision_shape(decision: Decision) -> dict[str, Any]:
