@@ -1,6 +1,6 @@
 """All benchmarks, one after the other; each prints ratios to a reference taken in the same run.
 
-python -m bench              everything, about two hours on 2 cores
+python -m bench              everything, about three hours on 2 cores
 python -m bench quick        start-up, prediction, and the open sets at 10 s: about ten minutes
 python -m bench startup predict
 """
@@ -13,13 +13,14 @@ import sys
 PARTS: dict[str, list[list[str]]] = {
     "startup": [["bench.startup"]],
     "predict": [["bench.predict"]],
-    "memory": [["bench.read_memory"]],
+    "memory": [["bench.read_memory", "5000000"]],
     "assess": [["bench.assess", "--others"]],
     "coverage": [["bench.coverage"]],
+    "kill": [["bench.kill"]],
     "quick-sets": [["bench.open_sets", "--budget", "10"]],
     "sets": [
         ["bench.open_sets", "--budget", "60"],
-        ["bench.open_sets", "--budget", "300", "--sets", "telco_churn,adult,letter,ames,diamonds"],
+        ["bench.open_sets", "--budget", "300"],
     ],
 }
 QUICK = ("startup", "predict", "quick-sets")

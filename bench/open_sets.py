@@ -26,6 +26,7 @@ import polars as pl
 
 SHARED = Path(os.environ.get("EVERFIT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 HELD = 0.25
+BUDGET_BAR, WORSE_BAR = 1.05, 2  # of the budget; sets that may be worse beyond noise at 60 s
 ORDERED = ("elec2", "bike_hour")  # rows in time order: a shuffled split would overstate
 
 
@@ -185,19 +186,19 @@ def compare(entry: dict[str, Any], budget: float, seed: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", type=float, default=60)
     parser.add_argument("--sets", default="")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=".bench/open_sets.json")
+    parser.add_argument("--out", default="", help="default .bench/open_sets_BUDGET.json")
     given = parser.parse_args()
     if not (SHARED / "data").exists():
         print("skipped: the shared data sets are not here")
-        return
+        return 0
     chosen = [e for e in sets() if not given.sets or e["name"] in given.sets.split(",")]
     rows = []
-    out = Path(given.out)
+    out = Path(given.out or f".bench/open_sets_{given.budget:.0f}.json")
     out.parent.mkdir(exist_ok=True)
     for entry in chosen:
         try:
@@ -207,16 +208,27 @@ def main() -> None:
         rows.append(row)
         out.write_text(json.dumps(rows, indent=1))
         print(json.dumps(row), flush=True)
+    return told(rows, given.budget)
+
+
+def told(rows: list[dict[str, Any]], budget: float) -> int:
+    """Print the summary; 1 when a promise was not kept, else 0."""
     judged = [r for r in rows if "ratio" in r]
     count = {v: sum(r["verdict"] == v for r in rows) for v in ("better", "same", "worse", "failed")}
-    print(f"{len(rows)} sets at {given.budget:.0f} s: {count}")
+    print(f"{len(rows)} sets at {budget:.0f} s: {count}")
+    kept = count["failed"] == 0
     if judged:
         print(f"lower loss on {sum(r['ratio'] < 1 for r in judged)} of {len(judged)}")
         print(f"largest share of the budget used: {max(r['budget_ratio'] for r in judged):.3f}")
         print(
             f"held-back score inside the range: {sum(r['inside'] for r in judged)} of {len(judged)}"
         )
+        kept &= max(r["budget_ratio"] for r in judged) <= BUDGET_BAR
+    if budget >= 60:
+        kept &= count["worse"] <= WORSE_BAR
+    print(f"promises kept: {kept}")
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

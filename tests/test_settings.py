@@ -12,6 +12,7 @@ from everfit.settings import (
     MODEL,
     POLICY,
     Settings,
+    limits_of,
     plan_run,
     read_budget,
     read_settings,
@@ -193,6 +194,14 @@ def test_the_environment_names_the_store_before_the_file(tmp_path: Path) -> None
 def test_a_wrong_value_from_the_environment_says_so() -> None:
     with pytest.raises(SettingsError, match=r"seed cannot be used \(from the environment\)"):
         plan_run(Settings(), None, {}, environ={"EVERFIT_SEED": "many"})
+
+
+def test_the_limits_of_a_policy_are_those_that_differ_from_the_defaults() -> None:
+    chosen = Policy(alpha=0.01, min_gain=0.5)
+
+    assert limits_of(chosen) == {"alpha": 0.01, "min_gain": 0.5}
+    assert limits_of(Policy()) == {}
+    assert set(Policy.__dataclass_fields__) == {*POLICY, "set_by"}  # none can be forgotten
 
 
 def test_what_nobody_set_is_left_to_the_defaults() -> None:

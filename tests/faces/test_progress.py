@@ -77,6 +77,23 @@ def test_plain_lines_are_one_a_step_with_the_last_thing_said_in_it() -> None:
     assert lines[1] == "  4.0 s  Check data  12 checks: all pass".replace("4.0 s", "4.0 s")
 
 
+def test_a_finished_step_says_what_it_came_to() -> None:
+    stream = io.StringIO()
+    best = {"best": "CatBoost, tuned", "best_loss": 0.312449, "n_trials": 23}
+
+    with PlainLines(stream, 100.0, Clock()) as tell:
+        tell(Progress("study", "CatBoost, tuned: fold 5 of 5", detail=best))
+        tell(Progress("study", "judging", detail={"stage": "judge"}))
+        tell(Progress("release", "packing CatBoost, tuned"))
+        tell(Progress("release", "loading it in a fresh process"))
+        tell(Progress("done", "Released v1 (CatBoost, tuned)"))
+    lines = stream.getvalue().splitlines()
+
+    assert lines[0].endswith("23 models tried; best alone: CatBoost, tuned, mean loss 0.3124")
+    assert lines[1].endswith("Release     Released v1 (CatBoost, tuned)")
+    assert len(lines) == 2
+
+
 def test_plain_lines_come_about_once_a_minute_in_a_long_step() -> None:
     stream, now = io.StringIO(), Clock()
 
@@ -117,7 +134,8 @@ def test_the_live_form_leaves_finished_steps_and_shows_the_present_one(
     with tell:
         tell(Progress("read", "1,200 rows x 9 columns"))
         now.at = 104.0
-        tell(Progress("study", "LightGBM: fold 2 of 5", 0.1))
+        best = {"best": "LightGBM", "best_loss": 0.4, "n_trials": 1}
+        tell(Progress("study", "LightGBM: fold 2 of 5", 0.1, best))
         tell.say("Stopping")
         now.at = 500.0
         tell(Progress("study", "CatBoost: fold 1 of 5", 0.1))
@@ -125,7 +143,7 @@ def test_the_live_form_leaves_finished_steps_and_shows_the_present_one(
 
     assert "✓ Read        1,200 rows x 9 columns" in text
     assert "Stopping" in text
-    assert "✓ Study       CatBoost: fold 1 of 5" in text
+    assert "✓ Study       1 model tried; best alone: LightGBM, mean loss 0.4" in text
 
 
 def test_the_live_form_marks_the_step_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,10 +152,10 @@ def test_the_live_form_marks_the_step_that_failed(monkeypatch: pytest.MonkeyPatc
 
     tell = LiveLines(stream, 60.0, 0.0, False, Clock())
     tell.__enter__()
-    tell(Progress("study", "LightGBM"))
+    tell(Progress("study", "LightGBM", detail={"best": "x", "best_loss": 0.4, "n_trials": 1}))
     tell.__exit__(ValueError, ValueError("x"), None)
 
-    assert "✗ Study" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
+    assert "✗ Study       LightGBM" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
 
 
 @pytest.mark.parametrize("passed", [0.0, 30.0, 59.9, 60.0, 600.0])

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from everfit.errors import ArtefactRefused
-from everfit.records import Profile, SplitPolicy
+from everfit.records import Profile, SplitPolicy, Trial
 from everfit.release import Label, fitted_members, verify
 from everfit.release.card import card_facts, card_text
 from everfit.release.pack import pack
 from everfit.release.plan import plan_columns
+from everfit.serve.row import UNKNOWN
 from tests.release.build import (
     ASSESSMENT,
     AT,
@@ -110,10 +111,11 @@ def test_the_card_says_in_words_what_a_user_must_know(tmp_path: Path) -> None:
 
     for fact in (
         "Predicts which of 2 values `churned` has: `no`, `yes`.",
-        "log_loss 0.43, 95% range 0.41 to 0.45.",
+        "log loss 0.43, 95% range 0.41 to 0.45.",
         "The score speaks of the recipe, fitted on 80% of the rows.",
         "| CatBoost | catboost | 1.00 | all rows |",
-        "Rows were held out at random, in 5 folds.",
+        "Rows were held out at random.",
+        "The score rests on 5 folds.",
         "`customers.csv`: 1,000 rows, 6 columns.",
         "990 rows were left after cleaning.",
         "Licence of the data: unknown.",
@@ -124,6 +126,32 @@ def test_the_card_says_in_words_what_a_user_must_know(tmp_path: Path) -> None:
         "Not tried: a search: no time left.",
     ):
         assert fact in card
+
+
+def test_the_card_says_how_many_folds_the_score_rests_on() -> None:
+    loss = ASSESSMENT.floor
+    found = study(candidate())
+    idea = found.trials[0].hypothesis
+    trials = tuple(Trial(n, idea, "done", folds=n, loss=loss) for n in (1, 3, 5))
+    unjudged = Trial(9, idea, "skipped", folds=0)
+
+    facts = card_facts(
+        Label("churn", "v1", "7", AT),
+        replace(found, trials=(*trials, unjudged), split=SplitPolicy("random", n_folds=10)),
+        ASSESSMENT,
+        SOURCE,
+        (),
+    )
+
+    assert "The score rests on 1 fold of 10 that were planned." in card_text(facts)
+
+
+def test_the_card_tells_a_new_category_in_the_words_that_its_answer_uses(tmp_path: Path) -> None:
+    folder, _ = packed(tmp_path)
+
+    card = " ".join((folder / "card.md").read_text().split())
+
+    assert f"A category that is rare or new {UNKNOWN}, with a warning" in card
 
 
 def test_the_card_of_numbers_and_of_time_reads_well(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,8 +69,8 @@ Fits = Mapping[str, Fit | Callable[[Job], Fit]]
 class Prepared:
     """An executor that fits nothing: it writes the files of a fit and moves the clock.
 
-    As an executor must, it runs a key once only, and ends a job at its time limit. Wait number
-    ``interrupted`` (from 1) raises what Ctrl-C raises.
+    As an executor must, it does not take a key twice before it told its outcome, and it ends a job
+    at its time limit. Wait number ``interrupted`` (from 1) raises what Ctrl-C raises.
     """
 
     def __init__(
@@ -80,11 +81,13 @@ class Prepared:
         self.at: list[float] = []  # when each was submitted
         self.cancelled: list[str] = []
         self._interrupted, self._waits = interrupted, 0
+        self._known: set[str] = set()
         self._queue: deque[Job] = deque()
         self._ended: list[Outcome] = []
 
     def submit(self, job: Job) -> None:
-        if job.key not in {known.key for known in self.submitted}:
+        if job.key not in self._known:
+            self._known.add(job.key)
             self._queue.append(job)
         self.submitted.append(job)
         self.at.append(self.clock())
@@ -98,6 +101,7 @@ class Prepared:
         elif not self._ended:
             self.clock.move(max(timeout_s, 0.01))
         ended, self._ended = self._ended, []
+        self._known -= {outcome.key for outcome in ended}
         return ended
 
     def cancel(self, key: str) -> None:
@@ -219,21 +223,19 @@ def studied(
     folder: Path,
     *,
     budget_s: float = 60.0,
-    clock: Callable[[], float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
     executor: Executor | None = None,
     policy: SplitPolicy | None = None,
     own: Sequence[Hypothesis] = (),
     seed: int = 0,
+    target: str = "y",
     metric: str | None = None,
     **setting: Any,
 ) -> Study:
-    """The study of a table for its column ``y``, in this process unless told."""
-    task, problem = pose_all(table, metric)
-    deadline = (
-        Deadline(clock(), budget_s, clock)
-        if clock is not None
-        else Deadline(Deadline(0.0, 1.0).now(), budget_s)
-    )
+    """The study of a table for its target, in this process unless told."""
+    task, _ = pose(table, target, metric)
+    problem = task.problem(table, target, metric=metric)
+    deadline = Deadline(clock(), budget_s, clock)
     nobody = Interval(0.0, 0.0, 0.0)
     assessment = Assessment(
         problem, table.n_rows, (), policy or SplitPolicy("random"), Profile(table.n_rows, ()),
@@ -252,9 +254,3 @@ def studied(
         table, problem, assessment,
         task=task, deadline=deadline, setting=Setting(**(given | setting)), seed=seed, own=own,
     )  # fmt: skip
-
-
-def pose_all(table: Table, metric: str | None = None) -> tuple[Any, Problem]:
-    """The task and problem of column ``y``, with the roles of the other columns."""
-    task, _ = pose(table, "y", metric)
-    return task, task.problem(table, "y", metric=metric)

@@ -22,7 +22,8 @@ from everfit.records import (
 )
 
 FORMAT = 1
-NOT_PACKED = ("fit.json", "answers.npz")  # what a fit leaves for the study alone
+# what a fit leaves for the study alone
+NOT_PACKED = ("fit.json", "answers.npz", "golden.npy", "golden_rows.json")
 TRUE_WORDS = ("true", "yes", "y", "t", "1")
 
 

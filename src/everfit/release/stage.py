@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from everfit.data.conform import conform
 from everfit.data.groups import groups
@@ -17,6 +15,7 @@ from everfit.data.hashes import row_hashes
 from everfit.data.table import Table
 from everfit.errors import EverfitError
 from everfit.learners import load
+from everfit.learners.golden import as_inputs, golden_rows, kept_golden
 from everfit.records import (
     Answers,
     Array,
@@ -50,7 +49,6 @@ from everfit.release.plan import Fitted, fitted_members
 from everfit.release.promote import Case, judge, moves, release_first
 from everfit.tasks import Task
 
-GOLDEN_ROWS = 24  # of them a third with missing values, where there are any
 SEEN = "seen.npz"
 
 Score = Callable[[Version, Table], Array]  # a packed version's answers (n, n_outputs) to a table
@@ -189,21 +187,21 @@ def golden(
     training: Table, members: Sequence[Fitted], candidate: Candidate, task: Task
 ) -> list[dict[str, Any]]:
     """Rows with the answers that the learners themselves give, read back from their files."""
-    features = training.drop([c.name for c in training.columns if c.role != "feature"])
-    rng = np.random.default_rng(len(features.columns))
-    holed = features.frame.select(_any_missing(features)).to_series().to_numpy()
-    some = rng.permutation(np.flatnonzero(holed))[: GOLDEN_ROWS // 3]
-    others = rng.permutation(np.flatnonzero(~holed))[: GOLDEN_ROWS - len(some)]
-    rows = np.sort(np.concatenate([some, others]))
-    asked = features.take(rows)
+    kept = [kept_golden(member.folder) for member in members]
+    found = [one for one in kept if one is not None]
+    if len(found) == len(members) and all(inputs == found[0][0] for inputs, _ in found):
+        rows, values = found[0][0], [answers for _, answers in found]
+    else:
+        hidden = [c.name for c in training.columns if c.role != "feature"]
+        asked = golden_rows(training.drop(hidden))
+        rows = as_inputs(asked)
+        values = [load(member.folder, member.part).answer(asked) for member in members]
     ids = np.arange(len(rows))
-    answers = [Answers(ids, load(m.folder, m.part).answer(asked)) for m in members]
-    mixed = task.blend(answers, [m.weight for m in members]).values
-    values = task.adjust(mixed, candidate.calibration)
-    plain = [{k: _plain(v) for k, v in row.items()} for row in asked.frame.iter_rows(named=True)]
+    mixed = task.blend([Answers(ids, v) for v in values], [m.weight for m in members]).values
+    final = task.adjust(mixed, candidate.calibration)
     return [
         {"values": row, "answer": [float(v) for v in answer]}
-        for row, answer in zip(plain, values, strict=True)
+        for row, answer in zip(rows, final, strict=True)
     ]
 
 
@@ -300,11 +298,3 @@ def _losses(bench: Bench, version: Version, task: Task) -> Losses:
     values = bench.score(version, Table(frame, tuple(columns), bench.withheld.source))
     answers = Answers(np.arange(len(values)), values)
     return task.losses(answers, bench.withheld_truth, version.problem.metric)
-
-
-def _any_missing(features: Table) -> Any:
-    return pl.any_horizontal(pl.all().is_null()).alias("holed")
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -15,6 +15,7 @@ import numpy as np
 from everfit.errors import LearnerFailed
 from everfit.learners import make
 from everfit.learners.contract import FitBudget, History
+from everfit.learners.golden import keep_golden
 from everfit.plain import as_plain
 from everfit.records import Array, Form
 from everfit.study.workspace import known, pick_up
@@ -65,6 +66,8 @@ def fit_fold(
         predict_us = 1e6 * (time.monotonic() - began) / max(1, len(asked))
         np.savez(temporary / "answers.npz", ids=asked, values=values)
     part = fitted.save(temporary)
+    if cut == ALL_ROWS:
+        keep_golden(temporary, part, material.features)
     record = {
         "fit_s": fit_s,
         "predict_us": predict_us,

@@ -167,7 +167,7 @@ def test_an_assessment_is_kept_under_the_name_that_was_given(
 
 @pytest.mark.parametrize(
     ("arguments", "trial"),
-    [("", "of the challenger"), ("--use v2", "of the challenger"), ("--use v1", "LightGBM")],
+    [("", "LightGBM"), ("--use v2", "of the challenger"), ("--use v1", "LightGBM")],
 )
 def test_the_leaderboard_is_of_the_last_run_or_of_the_run_that_made_a_version(
     arguments: str, trial: str, house: FakeHouse, capsys: pytest.CaptureFixture[str]

@@ -18,6 +18,7 @@ from everfit.tasks import TASKS
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
 COMMANDS = list(get_command(app).commands)  # type: ignore[attr-defined]
 BLOCK = re.compile(r"```text help: ?([a-z]*)\n(.*?)```", re.DOTALL)
+EVERYWHERE = re.compile(r"^╭─ Everywhere .*?╰─+╯$", re.DOTALL | re.MULTILINE)
 NARROW = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "TERMINAL_WIDTH": "80"}
 
 
@@ -26,6 +27,11 @@ def helped(command: str) -> str:
     run = CliRunner().invoke(app, [*command.split(), "--help"], env=NARROW, prog_name="everfit")
     assert run.exit_code == 0
     return "\n".join(line.rstrip() for line in run.stdout.strip().splitlines())
+
+
+def documented(command: str) -> str:
+    """The help as the page shows it: the options of every command stand under ``everfit`` alone."""
+    return EVERYWHERE.sub("", helped(command)).strip() if command else helped(command)
 
 
 def words(text: str) -> str:
@@ -46,7 +52,7 @@ def test_the_page_shows_the_help_of(command: str) -> None:
         text = re.sub(
             rf"```text help: ?{command}\n.*?```",
             lambda _: (
-                f"```text help: {command}\n".replace(": \n", ":\n") + helped(command) + "\n```"
+                f"```text help: {command}\n".replace(": \n", ":\n") + documented(command) + "\n```"
             ),
             text,
             flags=re.DOTALL,
@@ -55,7 +61,14 @@ def test_the_page_shows_the_help_of(command: str) -> None:
 
     shown = dict(BLOCK.findall(text))
 
-    assert words(shown[command]) == words(helped(command))
+    assert words(shown[command]) == words(documented(command))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_options_that_the_page_shows_once(command: str) -> None:
+    (panel,) = EVERYWHERE.findall(helped(command))
+
+    assert all(option in panel for option in ("--json", "--store", "--progress", "--config"))
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -7,7 +7,7 @@ import pytest
 from everfit.evidence.interval import Interval
 from everfit.faces.words.block import final_block
 from everfit.faces.words.grid import wide
-from everfit.records import Hypothesis, Trial
+from everfit.records import Hypothesis, Segment, Trial
 from tests.faces.build import assessment, decision, result, study, trial, version
 
 GOLDEN = """\
@@ -21,8 +21,9 @@ Done in 52 s (budget 1 min). Store: ./.everfit
      1 more: everfit leaderboard churn
 
 Verdict  Promoted v1: it beats the floor beyond noise.
-Watch    Segment plan_type=trial is weaker: mean loss higher by 0.060 (0.040 -
-         0.080), 3,120 rows.
+Blend    60% LightGBM; 40% CatBoost.
+Watch    Segment plan_type=trial is served worse than the other rows: mean loss
+         higher by 0.060 (0.040 - 0.080), 3,120 rows.
          `last_call_result` is known only after the target.
 Stopped  the expected gain was no longer worth the time
 Next     everfit predict churn NEW.csv         use it
@@ -31,6 +32,21 @@ Next     everfit predict churn NEW.csv         use it
 
 def test_the_final_block_reads_top_down() -> None:
     assert final_block(result(), budget_s=60.0) == GOLDEN
+
+
+def test_a_segment_that_is_served_worse_than_by_the_floor_is_told_first() -> None:
+    harmed = (Segment("region=north", 812, Interval(0.01, 0.03, 0.05), 0.001),)
+
+    text = final_block(result(study=study(candidate=replace(study().candidate, harmed=harmed))))
+
+    watch = " ".join(text[text.index("Watch") :].split())
+    assert watch.startswith("Watch Segment region=north is served worse than by the floor")
+
+
+def test_one_model_alone_is_no_blend() -> None:
+    alone = replace(study().candidate, members=study().candidate.members[:1])
+
+    assert "Blend" not in final_block(result(study=study(candidate=alone)))
 
 
 def test_a_version_that_was_not_promoted_says_what_failed_and_what_would_change_it() -> None:

@@ -291,7 +291,7 @@ def leaderboard(
 @app.command()
 @with_face
 def columns(face: Face, model: Model, version: Use = None) -> None:
-    """List the columns that a model expects: their values, and what stands in for one."""
+    """List the columns that a model expects, with their values."""
     from everfit.faces.cli.asking import do_columns
 
     do_columns(face, model, version)
@@ -300,7 +300,7 @@ def columns(face: Face, model: Model, version: Use = None) -> None:
 @app.command()
 @with_face
 def card(face: Face, model: Model, version: Use = None) -> None:
-    """Print the model card: what it is for, how good it is, how it was tested, its limits."""
+    """Print the model card: how good it is, how it was tested, what its limits are."""
     from everfit.faces.cli.asking import do_card
 
     do_card(face, model, version)

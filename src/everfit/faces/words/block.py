@@ -30,13 +30,13 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
         right=(0, 2),
         flexible=1,
     )
-    made_of = board.members_text(study.candidate)
-    lines += filled("     blend:", made_of, indent=12) if made_of else []
     hidden = len(study.trials) - sum(row.trial is not None for row in rows)
     if hidden > 0:
         lines.append(f"     {hidden} more: everfit leaderboard {result.model}")
     lines.append("")
     lines += filled("Verdict", verdict(result))
+    made_of = board.members_text(study.candidate)
+    lines += filled("Blend", f"{made_of}.") if made_of else []
     watch = watch_list(result)
     for position, text in enumerate(watch):
         lines += filled("" if position else "Watch", text)

@@ -1,0 +1,28 @@
+"""The final block of a run with a little colour, for terminals and for the picture in README."""
+
+from __future__ import annotations
+
+import re
+
+from rich.text import Text
+
+LABELS = r"^(Verdict|Blend|Watch|Stopped|Next)\b"
+COMMANDS = r"(?<=^.{9})everfit .+?(?=  |$)"  # under Next, beside what each does
+SERVES = r"<- v\d+$"
+BEAT = r"^ +- .+\(to beat\).+$"
+HEAD = r"^ +# .+$"
+
+
+def painted(block: str) -> Text:
+    """``block`` as it is, letter by letter, with labels, commands and the new version marked.
+
+    Examples
+    --------
+    >>> painted("Verdict  Released v1.").spans
+    [Span(0, 7, 'bold')]
+    """
+    text = Text(block, no_wrap=True, overflow="ignore")
+    styles = {LABELS: "bold", HEAD: "dim", BEAT: "dim", SERVES: "green", COMMANDS: "cyan"}
+    for pattern, style in styles.items():
+        text.highlight_regex(re.compile(pattern, re.MULTILINE), style)
+    return text

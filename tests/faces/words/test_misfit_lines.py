@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from everfit.faces.words.misfits import misfit_lines
+from everfit.serve.misfits import Misfit
+from everfit.serve.row import UNKNOWN
+
+
+def test_a_new_category_is_told_in_the_words_that_a_single_row_uses() -> None:
+    (one,) = misfit_lines([Misfit("plan", "unseen", 1, "max")], [])
+    (many,) = misfit_lines([Misfit("plan", "unseen", 1200, "max")], [])
+
+    assert one == f"column 'plan': 1 value of a rare or new category, such as max; each {UNKNOWN}"
+    assert many.startswith("column 'plan': 1,200 values of a rare or new category")
+
+
+def test_an_absent_column_says_what_stands_in() -> None:
+    (line,) = misfit_lines([], ["column 'age' is not there and counts as missing"])
+
+    assert line.startswith("column 'age' is not there and its default stands in")
