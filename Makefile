@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: all help demo test test-slow check format bench lock clean
+.PHONY: all help demo test test-slow check lint format bench lock clean
 
 all: $(STAMP)  ## build the environment in .venv (a second call reuses it)
 
@@ -28,13 +28,14 @@ test: $(STAMP)  ## the whole test suite
 test-slow: $(STAMP)  ## the long simulations
 	$(BIN)/python -m pytest -n 2 -m slow
 
-check: $(STAMP)  ## format, lint, strict types, import contract, doctests, docs links, sizes
+check: lint test  ## everything that must hold: lint and all tests
+
+lint: $(STAMP)  ## format, lint, strict types, import contract, doctests
 	$(BIN)/ruff format --check src tests bench examples
 	$(BIN)/ruff check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --doctest-modules src -p no:cacheprovider
-	$(BIN)/python -m pytest tests/docs tests/house
 
 format: $(STAMP)  ## rewrite the code in the house format
 	$(BIN)/ruff format src tests bench examples

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from bench.open_sets import SHARED, load, sets
+from everfit import wire
 
 
 def killed(name: str, moment: float) -> dict[str, object]:
@@ -38,15 +39,14 @@ def killed(name: str, moment: float) -> dict[str, object]:
         learnt = [fit for fit in fits if fit["part"]["engine"] != "constant"]
         again = subprocess.run(command, capture_output=True, text=True)
         report = json.loads(again.stdout) if again.returncode == 0 else {}
-        board = report.get("leaderboard", [])
+        with wire.house(folder / "store") as house:
+            trials = house.result("k")["study"]["trials"]
         return {
             "killed_at_s": moment,
             "finished_fits": len(fits),
             "more_than_the_floor": len(learnt),
             "champion_after": report.get("champion"),
-            "trials_taken_up": sum(
-                row.get("reused", False) for row in report.get("leaderboard", [])
-            ),
+            "trials_taken_up": sum(trial["reused"] for trial in trials),
         }
 
 

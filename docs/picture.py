@@ -76,8 +76,10 @@ def picture(block: str, theme: TerminalTheme) -> str:
     console = Console(
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
-    console.print(Text.assemble(("$ ", "dim"), (COMMAND, "bold")), "")
-    console.print(painted(block.rstrip()), "")  # the last line of Rich has no room of its own
+    console.print(Text.assemble(("$ ", "dim"), (COMMAND, "bold")))
+    console.print()
+    console.print(painted(block.rstrip()))
+    console.print()  # Rich gives the last line no room of its own
     frame = FRAME.replace("{background}", theme.background_color.hex)
     return console.export_svg(theme=theme, code_format=frame, unique_id="run")
 

@@ -100,6 +100,11 @@ class Face:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
 
+    @property
+    def paints(self) -> bool:
+        """Whether stdout is a terminal that shows colours: a pipe or a file gets plain text."""
+        return self.color and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
     def tell(self, text: str) -> None:
         """Print something about the work, on stderr; not with ``-q``."""
         if not self.quiet:

@@ -16,6 +16,7 @@ from everfit.faces.cli.opening import house_of, polite_stop, settings_of
 from everfit.faces.progress import teller
 from everfit.faces.words.block import final_block
 from everfit.faces.words.findings import assessment_text
+from everfit.faces.words.paint import painted, terminal_text
 from everfit.faces.words.shapes import assess_shape, dump, run_shape
 from everfit.loop import Request, named
 from everfit.settings import Settings, plan_run
@@ -62,7 +63,8 @@ def do_run(face: Face, asked: Asked) -> None:
         shape = run_shape(result, budget_s=request.budget_s, interrupted=stop.asked)
         face.data(dump(shape))
     else:
-        face.data(final_block(result, budget_s=request.budget_s))
+        block = final_block(result, budget_s=request.budget_s)
+        face.data(terminal_text(painted(block)) if face.paints else block)
     if stop.asked:
         raise typer.Exit(INTERRUPTED)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 
+from rich.console import Console
 from rich.text import Text
 
 LABELS = r"^(Verdict|Blend|Watch|Stopped|Next)\b"
@@ -26,3 +28,11 @@ def painted(block: str) -> Text:
     for pattern, style in styles.items():
         text.highlight_regex(re.compile(pattern, re.MULTILINE), style)
     return text
+
+
+def terminal_text(text: Text) -> str:
+    """``text`` with the codes that a terminal turns into colours."""
+    out = io.StringIO()
+    wide = max(map(len, text.plain.splitlines()), default=1) + 1
+    Console(file=out, force_terminal=True, color_system="standard", width=wide).print(text)
+    return out.getvalue()
