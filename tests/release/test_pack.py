@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from everfit.errors import ArtefactRefused
-from everfit.records import Profile, SplitPolicy, Trial
+from everfit.evidence.interval import Interval
+from everfit.records import Finding, Profile, Segment, SplitPolicy, Trial
 from everfit.release import Label, fitted_members, verify
 from everfit.release.card import card_facts, card_text
 from everfit.release.pack import pack
@@ -111,7 +112,7 @@ def test_the_card_says_in_words_what_a_user_must_know(tmp_path: Path) -> None:
 
     for fact in (
         "Predicts which of 2 values `churned` has: `no`, `yes`.",
-        "log loss 0.43, 95% range 0.41 to 0.45.",
+        "log loss 0.43, 95% range 0.41 to 0.45, on 990 rows.",
         "The score speaks of the recipe, fitted on 80% of the rows.",
         "| CatBoost | catboost | 1.00 | all rows |",
         "Rows were held out at random.",
@@ -121,9 +122,9 @@ def test_the_card_says_in_words_what_a_user_must_know(tmp_path: Path) -> None:
         "Licence of the data: unknown.",
         "- `leak` gives the target away (left out)",
         "- `yes` is 12% of the rows",
-        "- `plan=trial` (500 rows): mean loss 0.05 higher",
+        "- `plan=trial` (500 rows): mean loss 0.05 higher than that of the other rows",
         "| `age` | number | 18 to 96 | 41 |",
-        "Not tried: a search: no time left.",
+        "Not done: a search: no time left.",
     ):
         assert fact in card
 
@@ -144,6 +145,37 @@ def test_the_card_says_how_many_folds_the_score_rests_on() -> None:
     )
 
     assert "The score rests on 1 fold of 10 that were planned." in card_text(facts)
+
+
+def test_the_card_says_which_segments_the_floor_serves_better(tmp_path: Path) -> None:
+    harmed = (Segment("region=north", 812, Interval(0.01, 0.03, 0.05), 0.001),)
+    label = Label("churn", "v1", "7", AT)
+
+    card = card_text(card_facts(label, study(candidate(harmed=harmed)), ASSESSMENT, SOURCE, ()))
+
+    told = "- `region=north` (812 rows): mean loss 0.03 higher than the floor's (95% range 0.01 to"
+    assert told in card
+
+
+def test_the_card_without_weak_segments_says_that_none_was_found() -> None:
+    found = study(candidate(segments=()))
+
+    card = card_text(card_facts(Label("churn", "v1", "7", AT), found, ASSESSMENT, SOURCE, ()))
+
+    assert "No segment was found that is served clearly worse" in card
+
+
+def test_a_finding_that_changed_nothing_is_not_called_acted_upon() -> None:
+    kept = Finding("missing", "info", "`age` is missing in 4%", ("age",), done="kept")
+    assessment = replace(ASSESSMENT, findings=(*FINDINGS, kept))
+    label = Label("churn", "v1", "7", AT)
+
+    card = card_text(card_facts(label, study(candidate()), assessment, SOURCE, ()))
+
+    acted, rest = card.split("## Findings to know about")
+    assert "`age` is missing in 4% (kept)" in rest
+    assert "`age` is missing" not in acted
+    assert "`leak` gives the target away (left out)" in acted
 
 
 def test_the_card_tells_a_new_category_in_the_words_that_its_answer_uses(tmp_path: Path) -> None:

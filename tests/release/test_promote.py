@@ -24,7 +24,7 @@ def test_a_first_version_that_passes_serves() -> None:
     decision = release_first(case(champion=""))
 
     assert decision.kind == "released"
-    assert decision.headline == "Released v1 (CatBoost): log_loss 0.43 (0.41 to 0.45)"
+    assert decision.headline == ("Released v1 (CatBoost): log loss 0.43 (95% range 0.41 to 0.45)")
     assert moves(decision, None, 1) == {"champion": 1}
 
 

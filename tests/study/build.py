@@ -31,6 +31,7 @@ from everfit.records import (
 from everfit.study import Setting, study
 from everfit.study.fold import ALL_ROWS
 from everfit.study.race import Course, Race, Recall
+from everfit.study.workspace import pick_up
 from everfit.tasks import TASKS
 from tests.tables import pose
 
@@ -66,6 +67,17 @@ class Fit:
 Fits = Mapping[str, Fit | Callable[[Job], Fit]]
 
 
+class Whoever(dict[str, Fit | Callable[[Job], Fit]]):
+    """One fit for all learners but those that are named."""
+
+    def __init__(self, others: Fit | Callable[[Job], Fit], **known: Fit) -> None:
+        super().__init__(known)
+        self.others = others
+
+    def __missing__(self, learner: str) -> Fit | Callable[[Job], Fit]:
+        return self.others
+
+
 class Prepared:
     """An executor that fits nothing: it writes the files of a fit and moves the clock.
 
@@ -74,7 +86,13 @@ class Prepared:
     """
 
     def __init__(
-        self, fits: Fits, cuts: Sequence[Cut], clock: Clock, *, slots: int = 1, interrupted: int = 0
+        self,
+        fits: Fits,
+        clock: Clock,
+        *,
+        cuts: Sequence[Cut] | None = None,
+        slots: int = 1,
+        interrupted: int = 0,
     ) -> None:
         self.fits, self.cuts, self.clock, self.slots = fits, cuts, clock, slots
         self.submitted: list[Job] = []
@@ -133,7 +151,8 @@ class Prepared:
         self.clock.move(fit.fit_s)
         if (status := fit.ends.get(fold, "ok")) != "ok":
             return Outcome(job.key, status, error=fit.error)  # type: ignore[arg-type]
-        asked = self.cuts[fold].asked if fold != ALL_ROWS else None
+        cuts = self.cuts or pick_up(Path(job.arguments["workspace"])).cuts
+        asked = cuts[fold].asked if fold != ALL_ROWS else None
         return Outcome(job.key, "ok", value=written(Path(job.arguments["folder"]), fit, asked))
 
 
@@ -182,7 +201,7 @@ def raced(
     """A race without entries over ``truth`` (n,), and the executor that answers it."""
     n, clock = len(truth), Clock()
     cuts = folds_of(n, n_folds)
-    prepared = Prepared(fits, cuts, clock, slots=slots, interrupted=interrupted)
+    prepared = Prepared(fits, clock, cuts=cuts, slots=slots, interrupted=interrupted)
     course = Course(
         problem=problem,
         task=TASKS[problem.task],

@@ -161,9 +161,8 @@ def test_a_blend_that_is_clearly_better_is_proposed(tmp_path: Path) -> None:
 
 
 def test_the_simple_model_is_proposed_when_no_blend_is_clearly_better(tmp_path: Path) -> None:
-    race, judged = judged_of(tmp_path, TRUE, {"simple": TRUE + ONE, "a": TRUE + ONE + 0.1 * TWO})
     near = TRUE + 0.98 * ONE + 0.15 * THREE
-    race, judged = judged_of(tmp_path / "near", TRUE, {"simple": TRUE + ONE, "near": near})
+    race, judged = judged_of(tmp_path, TRUE, {"simple": TRUE + ONE, "near": near})
 
     chosen = propose(race, judged)
 
@@ -173,17 +172,14 @@ def test_the_simple_model_is_proposed_when_no_blend_is_clearly_better(tmp_path: 
     np.testing.assert_array_equal(chosen.values[:, 0], TRUE + ONE)
 
 
-def test_a_note_names_what_was_not_chosen_as_people_would_call_it(tmp_path: Path) -> None:
+def test_a_single_model_that_was_not_chosen_is_not_called_a_blend(tmp_path: Path) -> None:
     near = TRUE + 0.98 * ONE + 0.15 * THREE
     race, judged = judged_of(tmp_path, TRUE, {"simple": TRUE + 1.01 * ONE, "near": near})
 
     chosen = propose(race, judged)
 
-    one = choose_blend(race, judged)
-    if len(one.members) == 1:
-        assert chosen.note.startswith("near was not chosen")
-    else:
-        assert chosen.note.startswith("a blend of ")
+    assert len(choose_blend(race, judged).members) == 1
+    assert chosen.note.startswith("near was not chosen")
 
 
 def test_a_floor_is_no_part_of_a_blend(tmp_path: Path) -> None:
@@ -207,7 +203,7 @@ def test_rows_count_by_their_weight_when_it_is_decided(tmp_path: Path) -> None:
     heavy = np.arange(N) % 10 == 0
     fits = {
         "simple": np.where(heavy, TRUE + 0.2 * ONE, TRUE + ONE),
-        "a": np.where(heavy, TRUE + TWO, TRUE + 0.2 * TWO),
+        "a": np.where(heavy, TRUE + 3.0, TRUE + 0.2 * TWO),
     }
     plain = judged_of(tmp_path / "plain", TRUE, fits)
     weighted = judged_of(tmp_path / "weighted", TRUE, fits, weight=np.where(heavy, 1e4, 1.0))
@@ -215,7 +211,7 @@ def test_rows_count_by_their_weight_when_it_is_decided(tmp_path: Path) -> None:
     unweighted = propose(*plain)
     by_weight = propose(*weighted)
 
-    assert names_of(plain[1], unweighted) == {"a"}
+    assert "a" in names_of(plain[1], unweighted)
     assert names_of(weighted[1], by_weight) == {"simple"}
 
 
@@ -296,9 +292,7 @@ def test_the_score_is_weighted_as_the_rows_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("metric", "sign"), [("accuracy", 1), ("auc", 1), ("log_loss", -1)])
-def test_choosing_among_many_equal_ones_flatters(
-    metric: str, sign: int, tmp_path: Path
-) -> None:
+def test_choosing_among_many_equal_ones_flatters(metric: str, sign: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     code = (rng.random(N) < 0.5).astype(float)
     # a logit that knows something, under noise of each model's own
@@ -317,10 +311,10 @@ def test_choosing_among_many_equal_ones_flatters(
 
 
 def test_the_loss_does_not_move_towards_a_blend_that_was_not_chosen(tmp_path: Path) -> None:
-    # the other one is 5% better in truth, which 200 rows cannot show: the simple one is released
-    errors = Errors(shared=np.array([1.0, 0.93]), own=np.array([0.2, 0.2]))
+    # a blend is better in truth, which 200 rows cannot show: the simple model is released
+    errors = Errors(shared=np.array([1.0, 0.99]), own=np.array([0.2, 0.2]))
     moved, gaps = [], []
-    for seed in range(12):
+    for seed in range(16):
         race, judged = drawn(tmp_path, errors, seed, n=200)
         chosen = propose(race, judged)
         if names_of(judged, chosen) != {"simple"}:
@@ -347,9 +341,7 @@ def test_the_loss_does_not_move_towards_a_blend_that_was_not_chosen(tmp_path: Pa
     ],
     ids=["equal", "simple", "blend"],
 )
-def test_the_range_holds_the_true_score_of_what_is_released(
-    errors: Errors, tmp_path: Path
-) -> None:
+def test_the_range_holds_the_true_score_of_what_is_released(errors: Errors, tmp_path: Path) -> None:
     held, off = [], []
     for seed in range(10):
         race, judged = drawn(tmp_path, errors, seed)

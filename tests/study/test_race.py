@@ -225,7 +225,9 @@ def test_what_is_clearly_worse_but_errs_elsewhere_stays_for_the_blend(tmp_path: 
 
 def test_what_is_only_unlucky_stays(tmp_path: Path) -> None:
     # no use to a blend, and a little worse, but well within the noise
-    race, _ = raced(tmp_path, TRUE, {"good": Fit(GOOD), "near": Fit(GOOD + 0.05 * RNG.normal(size=N))})
+    race, _ = raced(
+        tmp_path, TRUE, {"good": Fit(GOOD), "near": Fit(GOOD + 0.05 * RNG.normal(size=N))}
+    )
 
     race.enter(named("good", "near"))
     run_all(race)
@@ -301,9 +303,7 @@ def test_remembered_folds_cost_no_job_and_no_time(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_where_the_remembered_folds_end(tmp_path: Path) -> None:
     folders = iter(list(kept(tmp_path / "kept", GOOD).values())[:2])
-    race, executor = raced(
-        tmp_path, TRUE, {"a": Fit(GOOD)}, recall=lambda key: next(folders, None)
-    )
+    race, executor = raced(tmp_path, TRUE, {"a": Fit(GOOD)}, recall=lambda key: next(folders, None))
 
     (entry,) = race.enter(named("a"))
     run_all(race)

@@ -21,7 +21,7 @@ from rich.spinner import Spinner
 from rich.table import Table as Lines
 from rich.text import Text
 
-from everfit.faces.words.figures import clock, duration
+from everfit.faces.words.figures import clock, counted, duration
 from everfit.faces.words.grid import WIDTH, pad, shorten
 from everfit.plain import as_plain
 from everfit.records import Progress
@@ -104,9 +104,8 @@ def came_to(last: Progress, best: Mapping[str, Any], then: Progress | None) -> s
     'Released v1'
     """
     if last.step == "study" and best:
-        n = best["n_trials"]
-        tried = f"{n} model{'s' if n != 1 else ''} tried"
-        return f"{tried}; best alone: {best['best']}, mean loss {best['best_loss']:.4g}"
+        tried = counted(best["n_trials"], "model")
+        return f"{tried} tried; best alone: {best['best']}, mean loss {best['best_loss']:.4g}"
     if last.step == "release" and then is not None and then.step == "done":
         return then.line
     return last.line

@@ -18,8 +18,9 @@ from everfit.records import Array, Form
 
 # scikit-learn's C, strong penalty first
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
-CHUNK = 10  # steps of the optimiser between two looks at the clock
-MOST_STEPS = 300
+CHUNK = 30  # steps of the optimiser between two looks at the clock; each look costs its memory
+MOST_STEPS = 150  # five looks; a line that has not settled by then is too wide for its rows
+SEARCH_ROWS = 4_000  # rows on which penalties are compared: the loss is flat around the best one
 
 
 class Linear:
@@ -216,6 +217,8 @@ def _search(matrix: Array, history: History, pair: tuple[Array, Array], slot: Sl
     """The penalty with the smallest log loss on held-back rows."""
     (fitted, back), k = pair, history.n_outputs
     target, weight = history.target.astype(np.int64), history.weight
+    rng = np.random.default_rng(history.seed)
+    fitted = rng.permutation(fitted)[:SEARCH_ROWS]
     path, share = _Path(k, slot), 0.6 * slot.left()
     best, best_loss, worse = 1.0, np.inf, 0
     until = slot.left() - share

@@ -51,9 +51,10 @@ def card_facts(
         "split": as_plain(study.split),
         "folds_judged": folds_judged(study),
         "n_trials": len(study.trials),
-        "acted_upon": [as_plain(f) for f in assessment.findings if _acted(f)],
-        "warnings": [as_plain(f) for f in assessment.findings if not _acted(f) and _warns(f)],
+        "acted_upon": [as_plain(f) for f in assessment.findings if f.acts],
+        "warnings": [as_plain(f) for f in assessment.findings if not f.acts and _matters(f)],
         "segments": [as_plain(segment) for segment in candidate.segments],
+        "harmed": [as_plain(segment) for segment in candidate.harmed],
         "columns": [dict(column) for column in columns],
         "smallest_gain": as_plain(assessment.smallest_gain),
         "not_tried": list(study.not_tried),
@@ -111,15 +112,20 @@ def _members(facts: Mapping[str, Any]) -> list[str]:
 def _score(facts: Mapping[str, Any]) -> list[str]:
     score, metric = facts["score"], facts["problem"]["metric"]
     lines = ["## How good it is", ""]
-    lines.append(f"{metric.replace('_', ' ')} {_number(score['mid'])}, 95% range {_span(score)}.")
+    found = f"{metric.replace('_', ' ')} {_number(score['mid'])}, 95% range {_span(score)}"
+    lines.append(f"{found}, on {score['n']:,} rows.")
     if facts["speaks_of"]:
         lines.append(f"The score speaks of {facts['speaks_of']}.")
-    lines.append("It is corrected for having chosen the best of all trials.")
+    lines.append(
+        "It is corrected for having chosen the best of all trials; before that it was "
+        f"{_number(facts['selection_score'])}."
+    )
     for name, rival in (("floor", "the floor"), ("simple", "the simple model")):
         gain = facts[f"gain_on_{name}"]
         if gain["mid"] is not None:
             lines.append(
-                f"Mean loss saved against {rival}: {_number(gain['mid'])} ({_span(gain)})."
+                f"Mean loss saved against {rival}: {_number(gain['mid'])} (95% range "
+                f"{_span(gain)})."
             )
     return lines
 
@@ -139,7 +145,7 @@ def _tested(facts: Mapping[str, Any]) -> list[str]:
     if split["why"]:
         lines.append(f"Why: {split['why']}.")
     lines.append(f"{facts['n_trials']} hypotheses were tried.")
-    lines += [f"Not tried: {reason}." for reason in facts["not_tried"]]
+    lines += [f"Not done: {reason}." for reason in facts["not_tried"]]
     return lines
 
 
@@ -177,18 +183,17 @@ def _finding(finding: Mapping[str, Any]) -> str:
 
 
 def _segments(facts: Mapping[str, Any]) -> list[str]:
-    weak = [s for s in facts["segments"] if (s["gap"]["low"] or 0) > 0]
     lines = ["## Segments", ""]
-    if not facts["segments"]:
-        return [*lines, "No segments were compared."]
-    if not weak:
-        return [*lines, "No segment is clearly worse than the rest."]
-    for s in weak[:N_SHOWN]:
-        gap = s["gap"]
-        lines.append(
-            f"- `{s['name']}` ({s['n']:,} rows): mean loss {_number(gap['mid'])} higher than the "
-            f"rest ({_span(gap)})"
-        )
+    for name, rival in (("harmed", "the floor's"), ("segments", "that of the other rows")):
+        weak = [s for s in facts[name] if (s["gap"]["low"] or 0) > 0]
+        for s in weak[:N_SHOWN]:
+            gap = s["gap"]
+            lines.append(
+                f"- `{s['name']}` ({s['n']:,} rows): mean loss {_number(gap['mid'])} higher than "
+                f"{rival} (95% range {_span(gap)})"
+            )
+    if len(lines) == 2:
+        lines.append("No segment was found that is served clearly worse than the other rows.")
     return lines
 
 
@@ -227,12 +232,8 @@ def _limits(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _acted(finding: Finding) -> bool:
-    return bool(finding.acts) or finding.done not in ("", "nothing")
-
-
-def _warns(finding: Finding) -> bool:
-    return finding.severity in ("warn", "fail")
+def _matters(finding: Finding) -> bool:
+    return finding.severity in ("warn", "fail") or finding.done not in ("", "nothing")
 
 
 def _number(value: float | None) -> str:

@@ -45,7 +45,8 @@ class Case:
 def release_first(case: Case) -> Decision:
     """The first version of a model: it serves when no gate says no."""
     failed = [gate for gate in case.gates if gate.passed is False]
-    score = f"{case.metric} {case.score.mid:.4g} ({case.score.low:.4g} to {case.score.high:.4g})"
+    low, mid, high = (f"{end:.4g}" for end in (case.score.low, case.score.mid, case.score.high))
+    score = f"{case.metric.replace('_', ' ')} {mid} (95% range {low} to {high})"
     if failed:
         names = " and ".join(repr(gate.rule) for gate in failed)
         return _decision(

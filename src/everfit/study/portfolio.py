@@ -175,6 +175,14 @@ def _strong(facts: _Facts) -> list[Hypothesis]:
             "may say in one split what takes trees many",
         ),
         Hypothesis(
+            "CatBoost, plain",
+            "symmetric",
+            {"n_rounds": None, "lr": 0.06, "border": 128, "ctr": 2, "onehot": 10, "leaf_steps": 1},
+            "do pairs of categories tell more than each of them?"
+            if facts.n_categorical > 1
+            else "shallower symmetric trees, in case depth 7 learns noise",
+        ),
+        Hypothesis(
             "boosted trees, splits at random", "boosted", dict(_RANDOM_SPLITS),
             f"drawing split places at random smooths over noise in {facts.n_rows:,} rows",
         ),
@@ -198,14 +206,6 @@ def _further(facts: _Facts) -> list[Hypothesis]:
             dict(_ADDITIVE),
             "if no column changes what another means, trees of one split lose nothing and cannot "
             "overfit interactions",
-        ),
-        Hypothesis(
-            "CatBoost, plain",
-            "symmetric",
-            {"n_rounds": None, "lr": 0.06, "border": 128, "ctr": 2, "onehot": 10, "leaf_steps": 1},
-            "do pairs of categories tell more than each of them?"
-            if facts.n_categorical > 1
-            else "shallower symmetric trees, in case depth 7 learns noise",
         ),
         Hypothesis(
             "CatBoost, as it comes",

@@ -13,19 +13,19 @@ from tests.faces.build import assessment, decision, result, study, trial, versio
 GOLDEN = """\
 Done in 52 s (budget 1 min). Store: ./.everfit
 
-  #  trial              AUC  95% range      fit   per row
-  1  blend of 2       0.849  0.838 - 0.860  1:22  42 us    <- v1
-  2  LightGBM         0.847  0.836 - 0.858  0:41  21 us
-  3  CatBoost         0.845  0.834 - 0.856  0:41  21 us
-  -  prior (to beat)  0.500  0.489 - 0.511  0:41  21 us
-     1 more: everfit leaderboard churn
+#  trial              AUC  95% range      fit   per row
+1  blend of 2       0.849  0.838 - 0.860  1:22  42 us    <- v1
+2  LightGBM         0.847  0.836 - 0.858  0:41  21 us
+3  CatBoost         0.845  0.834 - 0.856  0:41  21 us
+-  prior (to beat)  0.500  0.489 - 0.511  0:41  21 us
+   1 more: everfit leaderboard churn
 
 Verdict  Promoted v1: it beats the floor beyond noise.
 Blend    60% LightGBM; 40% CatBoost.
-Watch    Segment plan_type=trial is served worse than the other rows: mean loss
-         higher by 0.060 (0.040 - 0.080), 3,120 rows.
+Watch    Segment plan_type=trial is served worse than the other rows: mean log
+         loss higher by 0.060 (0.040 to 0.080), 3,120 rows.
          `last_call_result` is known only after the target.
-Stopped  the expected gain was no longer worth the time
+Stopped  The expected gain was no longer worth the time.
 Next     everfit predict churn NEW.csv         use it
          everfit why churn                     why this model"""
 
@@ -53,12 +53,12 @@ def test_a_version_that_was_not_promoted_says_what_failed_and_what_would_change_
     because = replace(decision().because[0], passed=False)
     kept = decision(
         kind="kept", headline="Kept v1; did not promote v2", because=(because,),
-        would_change="a gain of 0.005 would promote it",
+        would_change="a gain above 0.005",
     )  # fmt: skip
 
     text = final_block(result(decision=kept, version=version(2, state="challenger")))
 
-    assert "Not passed: gain on the floor. a gain of 0.005 would promote it." in " ".join(
+    assert "Not passed: gain on the floor. This would change it: a gain above 0.005." in " ".join(
         text.split()
     )
     assert "<- v2" in text
@@ -102,7 +102,7 @@ def test_scores_of_large_numbers_get_separators_and_no_useless_decimals() -> Non
 
     text = final_block(result(study=found))
 
-    assert "52,346  51,200 - 53,900" in text
+    assert "52,300  51,200 - 53,900" in text
 
 
 def test_trials_without_a_score_do_not_break_the_block() -> None:

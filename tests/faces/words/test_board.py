@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from everfit.faces.words.board import plain_rows, rows_of, short
+from everfit.faces.words.board import cells, plain_rows, rows_of, short
 from everfit.records import Hypothesis, Member
 from tests.faces.build import study, trial
 
@@ -45,6 +45,20 @@ def test_a_higher_loss_ranks_lower_whatever_the_metric_says() -> None:
     rmse = study(trials=(trial(1, "worse", 0.2), trial(2, "better", 0.9)))
 
     assert [row.name for row in rows_of(rmse)[1:]] == ["better", "worse"]
+
+
+def test_a_trial_that_cannot_be_compared_says_so_where_its_range_would_stand() -> None:
+    bare = replace(trial(4, "slow", 0.8), score=None, loss=None, folds=1)
+    dropped = replace(trial(5, "weak", 0.7), status="dropped")
+    found = study(trials=(*study().trials, bare, dropped))
+
+    cells_ = {line[1]: line for line in cells(rows_of(found), "<- v1")}
+
+    assert cells_["slow"][3] == "not judged"
+    assert cells_["neural"][3] == "failed"
+    assert cells_["weak"][3] == "0.689 - 0.711"
+    assert cells_["weak"][-1] == "dropped"
+    assert cells_["blend of 2"][-1] == "<- v1"
 
 
 def test_plain_rows_have_null_for_what_is_missing() -> None:

@@ -49,6 +49,15 @@ MADE = {
             "gap: 0.004 AUC (95% range -0.003 to 0.011), 9,612 rows; limit 0.005 AUC (default)"
             " - failed",
         ),
+        (
+            Because("gap", True, 0.032, 0.01, 0.054, n=1, limit=0.1, unit="share of its loss"),
+            "gap: 3.2% of its loss (95% range 1.0 to 5.4), 1 row; limit 10% of its loss (default)"
+            " - passed",
+        ),
+        (
+            Because("gain", True, 0.25, limit=0.0, unit="mean loss"),
+            "gain: 0.25 mean loss; limit 0 (default) - passed",
+        ),
         (Because("golden", None), "golden - not checked"),
         (Because("nan", False, float("nan"), limit=1.0), "nan: -; limit 1 (default) - failed"),
     ],
@@ -74,9 +83,7 @@ def test_every_decision_that_a_release_can_make_is_told_whole(name: str) -> None
 def test_no_number_of_a_decision_has_more_than_four_digits_that_count(name: str) -> None:
     text = "\n".join(decision_lines(replace(MADE[name], at=AT)))
 
-    long = [word for word in re.findall(r"(?<![\d,])0\.0*[1-9]\d{4,}", text)]
-
-    assert long == []
+    assert re.findall(r"(?<![\d,])0\.0*[1-9]\d{4,}", text) == []
 
 
 def test_a_person_is_named_and_the_system_is_called_so() -> None:
@@ -91,6 +98,28 @@ def test_decisions_stand_newest_first_even_within_one_second() -> None:
     text = ledger_text([oldest, first, second])
 
     assert text.index("two") < text.index("one") < text.index("zero")
+
+
+def test_what_a_run_left_undone_is_told_once() -> None:
+    studied = decision(id=1, kind="studied", headline="Tried 9", not_done=("no search",))
+    released = decision(id=2, headline="Released v1", not_done=("v1 is slow", "no search"))
+    later = decision(id=3, headline="Tried 4", not_done=("no search",), run="r-2")
+
+    text = ledger_text([later, released, studied])
+
+    second, first = text[text.index("Released v1") :].split("Tried 9")
+    assert "no search" not in second
+    assert "v1 is slow" in second
+    assert "no search" in first
+    assert "no search" in text[: text.index("Released v1")]
+
+
+def test_one_reason_has_no_bullet_and_several_have_one_each() -> None:
+    one = "\n".join(decision_lines(decision(not_done=("no search",))))
+    two = "\n".join(decision_lines(decision(not_done=("no search", "no refit"))))
+
+    assert "    Not done  no search" in one
+    assert "    Not done  · no search\n              · no refit" in two
 
 
 def test_hash_and_e_value_are_told_only_in_full() -> None:

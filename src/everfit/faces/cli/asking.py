@@ -92,7 +92,7 @@ def do_leaderboard(face: Face, model: str, version: str | None, *, why: bool) ->
     for line, row in zip(lines[1:], rows_, strict=True):
         told.append(line)
         told += filled("", row.why, indent=6) if row.why else []
-        told += filled("", f"{row.status}: {row.reason}", indent=6) if row.reason else []
+        told += filled("", row.reason, indent=6) if row.reason else []
     face.data("\n".join([*told, *blend]))
 
 

@@ -15,6 +15,7 @@ from everfit.faces.cli.everywhere import Face, pairs
 from everfit.faces.cli.opening import house_of, polite_stop, settings_of
 from everfit.faces.progress import teller
 from everfit.faces.words.block import final_block
+from everfit.faces.words.figures import place
 from everfit.faces.words.findings import assessment_text
 from everfit.faces.words.paint import painted, terminal_text
 from everfit.faces.words.shapes import assess_shape, dump, run_shape
@@ -82,13 +83,13 @@ def do_assess(face: Face, asked: Asked) -> None:
     )
     with house_of(face, settings) as house, tell:
         assessment = house.assess(request, tell, save=True)
-        place = house.place
+        kept_in = house.place
     model = named(request)
     if face.as_json:
-        face.data(dump(assess_shape(assessment, model=model, store=place)))
+        face.data(dump(assess_shape(assessment, model=model, store=kept_in)))
     else:
-        face.data(assessment_text(assessment))
-    face.tell(f"Kept in {place}: everfit why {model}")
+        face.data(assessment_text(assessment, full=face.verbose))
+    face.tell(f"Kept in {place(kept_in)}: everfit why {model}")
 
 
 def request_of(asked: Asked, settings: Settings, face: Face) -> Request:

@@ -17,7 +17,7 @@ from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.opening import settings_of
 from everfit.faces.cli.running import Asked, do_run
 from everfit.faces.examples import EXAMPLES, write_example
-from everfit.faces.words.figures import size
+from everfit.faces.words.figures import counted, size
 from everfit.faces.words.grid import grid
 from everfit.faces.words.shapes import dump, envelope
 
@@ -152,7 +152,7 @@ def _store(face: Face) -> list[Fact]:
         house = wire.house(store=place, settings=settings)
         try:
             found: Any = house.models()
-            facts.append(("store", f"{place}: {len(found)} models", "ok", ""))
+            facts.append(("store", f"{place}: {counted(len(found), 'model')}", "ok", ""))
         finally:
             house.close()
     except EverfitError as error:

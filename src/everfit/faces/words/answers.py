@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from everfit.faces.words.figures import decimals, in_words, metric_name, number, plain, span
+from everfit.evidence.interval import Interval
+from everfit.faces.words.figures import (
+    decimals,
+    ends,
+    in_words,
+    metric_name,
+    number,
+    plain,
+    span,
+)
 from everfit.faces.words.grid import filled, grid
 from everfit.faces.words.ledger import when
 from everfit.house import Comparison, Status
 from everfit.records import Version
 
+_HASH, _MOMENT = re.compile("[0-9a-f]{64}"), re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 EMPTY = (
     "No models yet. Start with your data: `everfit run data.csv --target NAME`, "
     "or see how it looks: `everfit demo`."
@@ -77,18 +88,20 @@ def versions_text(versions: Iterable[Version]) -> str:
             v.state,
             f"{metric_name(v.problem.metric)} {number(v.score.mid, decimals([v.score]))}",
             span(v.score),
-            when(v.created_at),
+            f"{v.created_at.astimezone():%Y-%m-%d}",
             v.candidate,
         ]
         for v in versions
     ]
     head = ["version", "role", "score", "95% range", "made", "what"]
-    return "\n".join(grid(head, rows, flexible=5)) if rows else "No versions yet."
+    return "\n".join(grid(head, rows, flexible=5, indent=0)) if rows else "No versions yet."
 
 
 def comparison_text(found: Comparison) -> str:
     """What differs between two versions, and the paired gain of the second on the first."""
     a, b = found.a, found.b
+    if a.number == b.number:
+        return f"{found.model}: {a.name} and {b.name} are the same version."
     lines = filled("", f"{found.model}: {a.name} ({a.state}) and {b.name} ({b.state})", indent=0)
     if found.gain is None:
         lines += filled("Gain", found.note or "cannot be compared on the same rows")
@@ -101,7 +114,10 @@ def comparison_text(found: Comparison) -> str:
             lines += filled("", found.note)
     if not found.differs:
         return "\n".join([*lines, "Same data, same settings: no differences."])
-    rows = [[key, _short(x), _short(y)] for key, (x, y) in found.differs.items()]
+    rows = [
+        [key.replace("_at", "").replace("_", " "), _short(x), _short(y)]
+        for key, (x, y) in found.differs.items()
+    ]
     return "\n".join([*lines, "", *grid(["what", a.name, b.name], rows, flexible=2)])
 
 
@@ -117,6 +133,14 @@ def gain_words(found: Comparison) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, Mapping) and value.get("mid") is not None:  # a range as plain values
+        found = Interval(value["low"], value["mid"], value["high"])
+        places = decimals([found])
+        return f"{number(found.mid, places)} ({ends(found, places)})"
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return value[:12]
+    if isinstance(value, str) and _MOMENT.match(value):
+        return value[:16].replace("T", " ")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "-" if value is None else str(value)[:30]
     return plain(float(value))
@@ -137,5 +161,7 @@ def _values(column: Mapping[str, Any]) -> str:
 
 
 def _default(column: Mapping[str, Any]) -> str:
-    default = column.get("default")
+    default, levels = column.get("default"), column.get("levels") or ()
+    if isinstance(default, bool) and len(levels) == 2:
+        return str(levels[default])  # the words of the data, (false, true)
     return "missing" if default is None else _short(default)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from everfit.faces.words import board
-from everfit.faces.words.figures import decimals, duration, number, span
+from everfit.faces.words.figures import (
+    counted,
+    decimals,
+    duration,
+    ends,
+    loss_name,
+    number,
+    place,
+    sentence,
+)
 from everfit.faces.words.findings import worst_first
 from everfit.faces.words.grid import WIDTH, filled, grid, shorten
 from everfit.loop import RunResult
@@ -19,7 +28,7 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
     study = result.study
     budget = f" (budget {duration(budget_s)})" if budget_s else ""
     lines = [
-        shorten(f"Done in {duration(result.seconds)}{budget}. Store: {result.store}", WIDTH),
+        shorten(f"Done in {duration(result.seconds)}{budget}. Store: {place(result.store)}", WIDTH),
         "",
     ]
     rows = board.short(board.rows_of(study))
@@ -29,10 +38,11 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
         board.cells(rows, note),
         right=(0, 2),
         flexible=1,
+        indent=0,
     )
     hidden = len(study.trials) - sum(row.trial is not None for row in rows)
     if hidden > 0:
-        lines.append(f"     {hidden} more: everfit leaderboard {result.model}")
+        lines.append(f"   {hidden} more: everfit leaderboard {result.model}")
     lines.append("")
     lines += filled("Verdict", verdict(result))
     made_of = board.members_text(study.candidate)
@@ -40,7 +50,7 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
     watch = watch_list(result)
     for position, text in enumerate(watch):
         lines += filled("" if position else "Watch", text)
-    lines += filled("Stopped", study.stopped) if study.stopped else []
+    lines += filled("Stopped", sentence(study.stopped)) if study.stopped else []
     for position, (command, does) in enumerate(next_steps(result)):
         label = "" if position else "Next"
         lines.append(f"{label:<9}{command:<38}{does}".rstrip())
@@ -55,7 +65,7 @@ def verdict(result: RunResult) -> str:
     if failed and decision.kind not in SERVES:
         text += f" Not passed: {', '.join(failed)}."
     if decision.would_change and decision.kind not in SERVES:
-        text += f" {decision.would_change.rstrip('.')}."
+        text += f" This would change it: {decision.would_change.rstrip('.')}."
     return text
 
 
@@ -64,8 +74,9 @@ def watch_list(result: RunResult) -> list[str]:
     candidate = result.study.candidate
     worse = [s for s in candidate.segments if s.gap.low > 0]
     worse.sort(key=lambda s: s.gap.mid, reverse=True)
-    texts = [segment_text(segment, "than by the floor") for segment in candidate.harmed[:WORST]]
-    texts += [segment_text(segment) for segment in worse[:WORST]]
+    loss = loss_name(result.study.problem.metric)
+    texts = [segment_text(s, loss, "than by the floor") for s in candidate.harmed[:WORST]]
+    texts += [segment_text(s, loss) for s in worse[:WORST]]
     grave = [f for f in worst_first(result.assessment.findings) if f.severity != "info"]
     texts += [f.headline.rstrip(".") + "." for f in grave[:FINDINGS]]
     if len(grave) > FINDINGS:
@@ -73,12 +84,12 @@ def watch_list(result: RunResult) -> list[str]:
     return texts
 
 
-def segment_text(segment: Segment, than: str = "than the other rows") -> str:
+def segment_text(segment: Segment, loss: str, than: str = "than the other rows") -> str:
     """A segment that is served worse, by how much, with its rows."""
     gap, places = segment.gap, decimals([segment.gap])
     return (
-        f"Segment {segment.name} is served worse {than}: mean loss higher by "
-        f"{number(gap.mid, places)} ({span(gap, places)}), {segment.n:,} rows."
+        f"Segment {segment.name} is served worse {than}: {loss} higher by "
+        f"{number(gap.mid, places)} ({ends(gap, places)}), {counted(segment.n, 'row')}."
     )
 
 

@@ -95,20 +95,26 @@ def head(metric: str) -> list[str]:
 
 
 def cells(rows: tuple[Row, ...], note: str = "") -> list[list[str]]:
-    """Rows as text; ``note`` stands beside the first, what is to be beaten is marked."""
+    """Rows as text; ``note`` stands beside the first, what is to be beaten is marked.
+
+    A trial that came on fewer folds than the others cannot be compared: it is not judged.
+    """
     places = decimals(row.score for row in rows[:1])
     lines = []
     for position, row in enumerate(rows):
-        mark = note if position == 0 else ""
-        if row.status != "done":
-            mark = row.status.replace("_", " ")
+        range_, mark = span(row.score, places), note if position == 0 else ""
+        ended = "not judged" if row.status == "done" else row.status.replace("_", " ")
+        if row.score is None:
+            range_ = ended  # there is no range, so its place tells why
+        elif row.status != "done":
+            mark = ended
         beat = " (to beat)" if row.stage == "floor" and position else ""
         lines.append(
             [
                 str(row.rank) if row.rank else "-",
                 row.name + beat,
                 number(row.score.mid if row.score else None, places),
-                span(row.score, places),
+                range_,
                 clock(row.fit_s) if row.fit_s else "-",
                 per_row(row.predict_us) if row.predict_us else "-",
                 mark,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 
 from everfit.evidence.interval import Interval
 
-METRICS = {
-    "auc": ("AUC", "area under the ROC curve"),
-    "log_loss": ("log loss", "mean logarithmic loss of the true class"),
-    "accuracy": ("accuracy", "share of right answers"),
-    "brier": ("Brier", "mean squared error of the probabilities"),
-    "rmse": ("RMSE", "root of the mean squared error"),
+METRICS = {  # the short name, and what is lost on the average row when it is judged by it
+    "auc": ("AUC", "mean log loss"),
+    "log_loss": ("log loss", "mean log loss"),
+    "accuracy": ("accuracy", "share of wrong answers"),
+    "brier": ("Brier", "mean squared error"),
+    "rmse": ("RMSE", "mean squared error"),
     "mae": ("MAE", "mean absolute error"),
-    "r2": ("R2", "share of the variance explained"),
+    "r2": ("R2", "mean squared error"),
 }
 
 
@@ -27,6 +28,17 @@ def metric_name(metric: str) -> str:
     ('AUC', 'pinball loss')
     """
     return METRICS[metric][0] if metric in METRICS else metric.replace("_", " ")
+
+
+def loss_name(metric: str) -> str:
+    """What the mean loss is, when a metric judges; gains and floors are in its unit.
+
+    Examples
+    --------
+    >>> loss_name("rmse"), loss_name("auc"), loss_name("pinball_loss")
+    ('mean squared error', 'mean log loss', 'mean loss')
+    """
+    return METRICS[metric][1] if metric in METRICS else "mean loss"
 
 
 def duration(seconds: float) -> str:
@@ -67,16 +79,18 @@ def clock(seconds: float) -> str:
 def decimals(intervals: Iterable[Interval | None]) -> int:
     """Decimals so that the narrowest range of a column shows two digits of its width.
 
+    Below 0 for large numbers: their last digits would say nothing.
+
     Examples
     --------
-    >>> decimals([Interval(0.836, 0.847, 0.858)]), decimals([Interval(110.0, 150.0, 210.0)])
-    (3, 0)
+    >>> decimals([Interval(0.836, 0.847, 0.858)]), decimals([Interval(51e3, 52e3, 53e3)])
+    (3, -2)
     """
     widths = [i.high - i.low for i in intervals if i is not None]
     finite = [w for w in widths if math.isfinite(w) and w > 0]
     if not finite:
         return 3
-    return max(0, min(6, 1 - math.floor(math.log10(min(finite)))))
+    return max(-9, min(6, 1 - math.floor(math.log10(min(finite)))))
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -84,14 +98,14 @@ def number(value: float | None, places: int = 3) -> str:
 
     Examples
     --------
-    >>> number(51234.5, 0), number(float("nan")), number(0.8466)
-    ('51,234', '-', '0.847')
+    >>> number(51234.5, -2), number(float("nan")), number(0.8466)
+    ('51,200', '-', '0.847')
     """
     if value is None or not math.isfinite(value):
         return "-"
     if value != 0 and abs(value) >= 1e9:
         return f"{value:.3g}"
-    return f"{value:,.{places}f}"
+    return f"{round(value, places):,.{max(0, places)}f}"
 
 
 def plain(value: float | None) -> str:
@@ -99,18 +113,19 @@ def plain(value: float | None) -> str:
 
     Examples
     --------
-    >>> plain(9612.0), plain(0.05), plain(None)
-    ('9,612', '0.05', '-')
+    >>> plain(9612.0), plain(0.05), plain(372951.4), plain(None)
+    ('9,612', '0.05', '373,000', '-')
     """
     if value is None or not math.isfinite(value):
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:.4g}"
+    short = f"{value:.4g}"
+    return f"{float(short):,.0f}" if 1e3 <= abs(value) < 1e15 else short
 
 
 def span(interval: Interval | None, places: int | None = None) -> str:
-    """The ends of a 95% range.
+    """The ends of a 95% range, for a table.
 
     Examples
     --------
@@ -125,23 +140,34 @@ def span(interval: Interval | None, places: int | None = None) -> str:
     return f"{number(interval.low, places)}{join}{number(interval.high, places)}"
 
 
+def ends(interval: Interval, places: int) -> str:
+    """The ends of a 95% range, for a sentence: a dash could be read as a minus where it folds.
+
+    Examples
+    --------
+    >>> ends(Interval(0.8361, 0.8470, 0.8581), 3)
+    '0.836 to 0.858'
+    """
+    return f"{number(interval.low, places)} to {number(interval.high, places)}"
+
+
 def in_words(interval: Interval, unit: str = "") -> str:
     """A number with its range and rows for a sentence.
 
     Examples
     --------
     >>> in_words(Interval(0.836, 0.847, 0.858, n=9612))
-    '0.847 (95% range 0.836 - 0.858), 9,612 rows'
+    '0.847 (95% range 0.836 to 0.858), 9,612 rows'
     """
     places = decimals([interval])
-    rows = f", {interval.n:,} rows" if interval.n else ""
+    rows = f", {counted(interval.n, 'row')}" if interval.n else ""
     share = (
         f"{interval.level:.0%}"
         if round(interval.level, 4) == round(interval.level, 2)
         else (f"{interval.level:.1%}")
     )
     text = f"{number(interval.mid, places)}{' ' + unit if unit else ''}"
-    return f"{text} ({share} range {span(interval, places)}){rows}"
+    return f"{text} ({share} range {ends(interval, places)}){rows}"
 
 
 def per_row(microseconds: float) -> str:
@@ -157,6 +183,41 @@ def per_row(microseconds: float) -> str:
     if microseconds >= 1000:
         return f"{microseconds / 1000:.3g} ms"
     return f"{microseconds:.2g} us" if microseconds < 10 else f"{microseconds:.0f} us"
+
+
+def place(path: str) -> str:
+    """A path as a person would write it: from the current folder when it lies inside it.
+
+    Examples
+    --------
+    >>> place(str(Path.cwd() / ".everfit")), place("postgresql://host/db")
+    ('.everfit', 'postgresql://host/db')
+    """
+    here = Path.cwd()
+    inside = "://" not in path and Path(path).is_relative_to(here)
+    return str(Path(path).relative_to(here)) if inside else path
+
+
+def sentence(text: str) -> str:
+    """``text`` with a capital and a full stop; names in backticks stay as they are.
+
+    Examples
+    --------
+    >>> sentence("the time for trials ended"), sentence("`age` is missing.")
+    ('The time for trials ended.', '`age` is missing.')
+    """
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def counted(n: int, what: str) -> str:
+    """How many there are of something, one or many.
+
+    Examples
+    --------
+    >>> counted(1, "model"), counted(1200, "row")
+    ('1 model', '1,200 rows')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def size(n_bytes: float) -> str:

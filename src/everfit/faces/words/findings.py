@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from everfit.faces.words.figures import duration, in_words, metric_name, plain
+import math
+from dataclasses import replace
+
+from everfit.faces.words.figures import duration, in_words, loss_name, metric_name, plain
 from everfit.faces.words.grid import filled, shorten
 from everfit.records import Assessment, Finding, Problem
 
 ORDER = {"fail": 0, "warn": 1, "info": 2}
+OUTCOME = ("test", "p", "n")  # of a test: what most readers need of it
 MARK = {"fail": "✗", "warn": "!", "info": "·"}
 
 
@@ -15,32 +19,36 @@ def worst_first(findings: tuple[Finding, ...]) -> list[Finding]:
     return sorted(findings, key=lambda finding: ORDER[finding.severity])
 
 
-def finding_lines(finding: Finding, *, full: bool = True) -> list[str]:
-    """A finding: mark and headline; then examples, the test behind it, and what was done."""
+def finding_lines(finding: Finding, *, full: bool = False) -> list[str]:
+    """A finding: mark and headline, examples, the test behind it, and what was done.
+
+    ``full`` adds all numbers of the test.
+    """
     lines = filled(f"  {MARK[finding.severity]}", finding.headline, indent=4)
-    if not full:
-        return lines
     if finding.examples:
-        shown = ", ".join(repr(shorten(text, 30)) for text in finding.examples[:5])
+        shown = ", ".join(repr(shorten(text, 40)) for text in finding.examples[:5])
         lines += filled("", f"such as {shown}", indent=6)
-    if finding.evidence:
-        lines += filled("", evidence_text(finding), indent=6)
-    lines += filled("", f"done: {finding.done}", indent=6)
+    if told := evidence_text(finding, full=full):
+        lines += filled("", told, indent=6)
+    if finding.done not in ("", "nothing"):
+        lines += filled("", f"done: {finding.done}", indent=6)
     return lines
 
 
-def evidence_text(finding: Finding) -> str:
-    """The test or exact count behind a finding, name by name.
+def evidence_text(finding: Finding, *, full: bool = True) -> str:
+    """The test or exact count behind a finding, name by name; without ``full`` its outcome alone.
 
     Examples
     --------
     >>> evidence_text(Finding("x", "info", "h", evidence={"test": "chi2", "p": 1e-9, "n": 500}))
-    'test chi2, p 1e-09, n 500'
+    'test: chi2, p 1e-09, n 500'
     """
     parts = []
     for key, value in finding.evidence.items():
+        if not full and key not in OUTCOME:
+            continue
         if isinstance(value, (bool, str)):
-            parts.append(f"{key.replace('_', ' ')} {value}")
+            parts.append(f"{key.replace('_', ' ')}{':' if key == 'test' else ''} {value}")
         elif isinstance(value, (int, float)):
             parts.append(f"{key.replace('_', ' ')} {plain(value) if abs(value) >= 1e-4 else value}")
     return shorten(", ".join(parts), 200)
@@ -76,8 +84,23 @@ def counts(assessment: Assessment) -> str:
     return f"{assessment.n_checks} checks: {found}" if assessment.n_checks else found
 
 
-def assessment_text(assessment: Assessment) -> str:
-    """The whole assessment as text of at most 80 columns."""
+def _floor(assessment: Assessment) -> str:
+    floor, metric = assessment.floor, assessment.problem.metric
+    if metric != "rmse":
+        return f"{loss_name(metric)} {in_words(floor)}"
+    low, mid, high = (math.sqrt(max(0.0, end)) for end in (floor.low, floor.mid, floor.high))
+    return f"RMSE {in_words(replace(floor, low=low, mid=mid, high=high))}"
+
+
+def _power(assessment: Assessment) -> str:
+    return (
+        f"these rows can show that the {loss_name(assessment.problem.metric)} of a model is lower "
+        f"by {plain(assessment.smallest_gain)}; less looks like noise (80% power)"
+    )
+
+
+def assessment_text(assessment: Assessment, *, full: bool = False) -> str:
+    """The whole assessment as text of at most 80 columns; ``full`` tells every test in full."""
     problem, split = assessment.problem, assessment.split
     lines = filled(
         "Target", problem_line(problem, assessment.n_rows, len(assessment.profile.columns))
@@ -85,7 +108,7 @@ def assessment_text(assessment: Assessment) -> str:
     lines += filled("Checks", counts(assessment) + f", in {duration(assessment.seconds)}")
     lines.append("")
     for finding in worst_first(assessment.findings):
-        lines += finding_lines(finding)
+        lines += finding_lines(finding, full=full)
     if assessment.findings:
         lines.append("")
     kinds = {
@@ -94,13 +117,10 @@ def assessment_text(assessment: Assessment) -> str:
         "time": f"forward in time by `{split.column}`",
     }
     why = f": {split.why}" if split.why else ""
-    lines += filled("Split", f"{kinds[split.kind]}, {split.n_folds} folds{why}")
-    lines += filled("Floor", f"mean loss {in_words(assessment.floor)}: what any model must beat")
-    lines += filled(
-        "Power",
-        f"a drop of the mean loss below {plain(assessment.smallest_gain)} cannot be shown "
-        "with these rows (80% power)",
-    )
+    # in how many folds, a run decides by its rows and its budget
+    lines += filled("Split", f"{kinds[split.kind]}{why}")
+    lines += filled("Floor", f"{_floor(assessment)}: what any model must beat")
+    lines += filled("Power", _power(assessment))
     for text in assessment.skipped:
         lines += filled("Skipped", text)
     return "\n".join(lines)

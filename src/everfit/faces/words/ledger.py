@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from everfit.evidence.interval import Interval
-from everfit.faces.words.figures import decimals, number, plain, span
-from everfit.faces.words.grid import filled
+from everfit.faces.words.figures import counted, decimals, ends, number, plain
+from everfit.faces.words.grid import filled, pad
 from everfit.records import Because, Decision
 
+INDENT = 14  # of what stands behind a label
 PASSED = {True: "passed", False: "failed", None: "not checked"}
 
 
@@ -36,21 +38,22 @@ def because_line(because: Because) -> str:
     'gap: 0.004 (95% range -0.003 to 0.011), 9,612 rows; limit 0.005 (default) - failed'
     """
     parts = []
+    scale, unit = _scaled(because)
     if because.measured is not None:
-        low, high = because.low, because.high
+        measured, low, high = because.measured, because.low, because.high
         if low is not None and high is not None:
-            interval = Interval(low, because.measured, high)
+            interval = Interval(scale * low, scale * measured, scale * high)
             places = decimals([interval])
             parts.append(
-                f"{number(because.measured, places)}{_unit(because)} (95% range "
-                f"{span(interval, places)})"
+                f"{number(scale * measured, places)}{unit} (95% range {ends(interval, places)})"
             )
         else:
-            parts.append(f"{plain(because.measured)}{_unit(because)}")
+            parts.append(f"{plain(scale * measured)}{unit}")
         if because.n:
-            parts[-1] += f", {because.n:,} rows"
+            parts[-1] += f", {counted(because.n, 'row')}"
     if because.limit is not None:
-        parts.append(f"limit {plain(because.limit)}{_unit(because)} ({because.limit_by})")
+        of_what = unit if because.limit else ""  # nothing is nothing in any unit
+        parts.append(f"limit {plain(scale * because.limit)}{of_what} ({because.limit_by})")
     if because.note:
         parts.append(because.note)
     told = f"{because.rule}: {'; '.join(parts)}" if parts else because.rule
@@ -59,8 +62,12 @@ def because_line(because: Because) -> str:
     return f"{told} - {PASSED[because.passed]}"
 
 
-def _unit(because: Because) -> str:
-    return f" {because.unit}" if because.unit else ""
+def _scaled(because: Because) -> tuple[float, str]:
+    """What numbers are multiplied by, and what stands behind them: shares are read as percent."""
+    share, _, of_what = because.unit.partition("share of ")
+    if of_what and not share:
+        return 100.0, f"% of {of_what}"
+    return 1.0, f" {because.unit}" if because.unit else ""
 
 
 def decision_lines(decision: Decision, *, full: bool = False) -> list[str]:
@@ -76,7 +83,7 @@ def decision_lines(decision: Decision, *, full: bool = False) -> list[str]:
     lines += _bullets("Also", [because_line(b) for b in decision.also_checked])
     lines += _bullets("Not done", decision.not_done)
     if decision.would_change:
-        lines += _bullets("Change", [decision.would_change])
+        lines += _bullets("Until", [decision.would_change])
     if decision.undo:
         lines += _bullets("Undo", [decision.undo])
     if full and decision.data_sha256:
@@ -86,15 +93,26 @@ def decision_lines(decision: Decision, *, full: bool = False) -> list[str]:
     return lines
 
 
-def _bullets(label: str, texts: Iterable[str]) -> list[str]:
+def _bullets(label: str, texts: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for text in texts:
-        lines += filled(f"    {label}", text, indent=14)
+        mark = "· " if len(texts) > 1 else ""
+        folded = filled("", text, indent=INDENT + len(mark))
+        lines += [pad(f"    {label}", INDENT) + mark + folded[0].lstrip(), *folded[1:]]
         label = ""  # the label once, its other lines below
     return lines
 
 
 def ledger_text(decisions: Iterable[Decision], *, full: bool = False) -> str:
-    """Decisions, newest first, an empty line between them."""
-    newest = sorted(decisions, key=lambda d: (d.at, d.id), reverse=True)
-    return "\n\n".join("\n".join(decision_lines(d, full=full)) for d in newest)
+    """Decisions, newest first, an empty line between them.
+
+    What a run left undone is told where it was decided, not again in its later decisions.
+    """
+    told: dict[str, set[str]] = {}
+    texts = []
+    for made in sorted(decisions, key=lambda d: (d.at, d.id)):
+        known = told.setdefault(made.run, set()) if made.run else set()
+        fresh = tuple(text for text in made.not_done if text not in known)
+        known |= set(made.not_done)
+        texts.append("\n".join(decision_lines(replace(made, not_done=fresh), full=full)))
+    return "\n\n".join(reversed(texts))

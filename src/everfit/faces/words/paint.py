@@ -11,8 +11,8 @@ from rich.text import Text
 LABELS = r"^(Verdict|Blend|Watch|Stopped|Next)\b"
 COMMANDS = r"(?<=^.{9})everfit .+?(?=  |$)"  # under Next, beside what each does
 SERVES = r"<- v\d+$"
-BEAT = r"^ +- .+\(to beat\).+$"
-HEAD = r"^ +# .+$"
+BEAT = r"^ *- .+\(to beat\).+$"
+HEAD = r"^ *# .+$"
 
 
 def painted(block: str) -> Text:
