@@ -34,6 +34,15 @@ def test_the_final_block_reads_top_down() -> None:
     assert final_block(result(), budget_s=60.0) == GOLDEN
 
 
+def test_a_rule_that_the_headline_names_is_not_named_again() -> None:
+    failed = replace(decision().because[0], passed=False)
+    kept = decision(
+        kind="kept", headline="Kept v1: v2 does not pass 'gain on the floor'", because=(failed,)
+    )
+
+    assert "Not passed" not in final_block(result(decision=kept))
+
+
 def test_a_segment_that_is_served_worse_than_by_the_floor_is_told_first() -> None:
     harmed = (Segment("region=north", 812, Interval(0.01, 0.03, 0.05), 0.001),)
 

@@ -58,9 +58,10 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
 
 
 def verdict(result: RunResult) -> str:
-    """The decision's headline, and which rules failed if it is no promotion."""
+    """The decision's headline, and which other rules failed if it is no promotion."""
     decision = result.decision
-    failed = [b.rule for b in (*decision.because, *decision.also_checked) if b.passed is False]
+    rules = (*decision.because, *decision.also_checked)
+    failed = [b.rule for b in rules if b.passed is False and b.rule not in decision.headline]
     text = decision.headline.rstrip(".") + "."
     if failed and decision.kind not in SERVES:
         text += f" Not passed: {', '.join(failed)}."
