@@ -94,9 +94,9 @@ def added(place: Place) -> None:
 
 
 def linked(place: Place) -> None:
-    elsewhere = place.folder / "elsewhere"
-    place.model_file.rename(elsewhere)
-    place.model_file.symlink_to(elsewhere)
+    file, elsewhere = place.model_file, place.folder / "elsewhere"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
 
 
 def planned_otherwise(place: Place) -> None:

@@ -9,35 +9,27 @@ their data, settings and fold, and the same ledger comes out.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
-from everfit.assess import assess
 from everfit.assess.account import account as assessed
-from everfit.data.clean import clean
-from everfit.data.read import read
 from everfit.data.split import group_codes, withhold
-from everfit.data.table import Table
 from everfit.deadline import Deadline
-from everfit.errors import Interrupted, NothingToLearn
+from everfit.errors import Interrupted
 from everfit.executors import Executor
 from everfit.plain import as_plain
+from everfit.pose import Posed, Request, Tell, cleaned, examine, named, pose, source_name, spec_of
 from everfit.records import (
     Array,
     Assessment,
-    Column,
     Decision,
-    Kind,
-    Policy,
     Problem,
     Progress,
-    Role,
     Study,
     Version,
 )
@@ -46,42 +38,17 @@ from everfit.release.stage import Bench, Packing, was_seen
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
 from everfit.shield import shield
-from everfit.store.contract import RunHandle, Store, suggested
+from everfit.store.contract import RunHandle, Store
 from everfit.study import Setting, own_hypotheses, study
 from everfit.study.account import account as studied
-from everfit.tasks import Task, pick
 
-ASSESS_SHARE, ASSESS_MAX_S = 0.12, 30.0  # of the budget: what the assessment may use
-ROW = "row, as everfit read it"  # no column of a file is likely to be called so
 WITHHELD_SHARE, WITHHELD_MAX, WITHHELD_FROM = 0.1, 2_500, 2_000  # rows kept for later judgement
 WITHHELD_LEAST = 50  # with fewer rows not even very large differences could be told
 FRESH_SHARE, FRESH_WANTED = 0.5, 500  # of few new rows, at most half go to the judgement
 
-Tell = Callable[[Progress], None]
+__all__ = ["Means", "Request", "RunResult", "Tell", "Turn", "assess_only", "named", "run"]
+
 Step = Literal["read", "assess", "study", "release", "done"]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asks for: data, target, budget, and everything that overrides an inference.
-
-    ``started`` is the time on the monotonic clock that the budget counts from.
-    """
-
-    source: Any
-    target: str
-    name: str | None = None
-    task: str | None = None
-    metric: str | None = None
-    budget_s: float = 60.0
-    seed: int = 0
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
-    roles: Mapping[str, Role] = field(default_factory=dict)
-    header: bool | Sequence[str] | None = None
-    query: str | None = None
-    learners: tuple[Any, ...] = ()
-    policy: Policy = field(default_factory=Policy)
-    started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +67,6 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Posed:
-    """A question put to data: the table, its problem, its task, and why this task.
-
-    ``as_read`` holds the same rows as ``table``, before any cleaning: what a row is recognised by
-    must not depend on what one run thought of a column.
-    """
-
-    table: Table
-    as_read: Table
-    problem: Problem
-    task: Task
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Means:
     """What a pass of the loop works with; ``wire`` chooses them."""
 
@@ -124,50 +76,19 @@ class Means:
     tell: Tell
 
 
-def pose(request: Request) -> Posed:
-    """Read the data and say what problem the target poses. Nothing is written.
-
-    Raises
-    ------
-    DataError : the data cannot be used; each case has its own class
-    """
-    roles: dict[str, Role] = {**request.roles, request.target: "target"}
-    table = read(
-        request.source,
-        query=request.query,
-        kinds=dict(request.kinds) or None,
-        roles=roles,
-        header=request.header,
-    )
-    table.column(request.target)
-    target = table.drop([c.name for c in table.columns if c.name != request.target])
-    task, why = pick(target, request.task)
-    problem = task.problem(table, request.target, metric=request.metric)
-    return Posed(table, table, problem, task, why)
-
-
 def assess_only(
     request: Request, *, tell: Tell, open_store: Callable[[], Store] | None = None
 ) -> Assessment:
     """Read and assess; kept in the ledger of the model when a store is given."""
     posed = pose(request)
-    assessment = _assess(posed, request, deadline=None, tell=tell)
+    assessment = examine(posed, request, deadline=None, tell=tell)
     if open_store is not None:
         store = open_store()
-        handle = store.begin_run(named(request), _spec(request, posed))
+        handle = store.begin_run(named(request), spec_of(request, posed))
         sha256 = posed.table.source.sha256
         row = assessed(assessment, model=handle.model, run=handle.id, data_sha256=sha256)
         store.finish_run(handle, "done", [row], result={"assessment": as_plain(assessment)})
     return assessment
-
-
-def named(request: Request) -> str:
-    """The model's name: as given, else that of the file, else that of the target."""
-    if request.name:
-        return request.name
-    source = request.source
-    plain = isinstance(source, (str, Path)) and "://" not in str(source)
-    return suggested(Path(source).stem if plain else request.target)
 
 
 def run(request: Request, means: Means) -> RunResult:
@@ -181,12 +102,12 @@ def run(request: Request, means: Means) -> RunResult:
     deadline = Deadline(request.started, request.budget_s)
     executor = means.make_executor()  # its processes import their libraries while we read
     try:
-        means.tell(Progress("read", f"reading {_named(request.source)}", deadline.share()))
+        means.tell(Progress("read", f"reading {source_name(request.source)}", deadline.share()))
         posed = pose(request)
-        assessment = _assess(posed, request, deadline=deadline, tell=means.tell)
-        posed, assessment = _cleaned(posed, assessment, request)
+        assessment = examine(posed, request, deadline=deadline, tell=means.tell)
+        posed, assessment = cleaned(posed, assessment, request)
         store = means.open_store()
-        spec = _spec(request, posed)
+        spec = spec_of(request, posed)
         handle = store.begin_run(named(request), spec)
         turn = Turn(request, posed, assessment, store, handle, deadline, means.tell)
         try:
@@ -365,55 +286,6 @@ def opened(store: Store, version: Version) -> Scorer:
     return open_plan(store.root / version.folder, trusted=version.trusted)
 
 
-def _assess(posed: Posed, request: Request, *, deadline: Deadline | None, tell: Tell) -> Assessment:
-    allowed = (
-        (lambda: float("inf"))
-        if deadline is None
-        else _allowance(deadline, min(ASSESS_SHARE * deadline.budget_s, ASSESS_MAX_S))
-    )
-    share = deadline.share if deadline else (lambda: 0.0)
-    return assess(
-        posed.table,
-        posed.problem,
-        task=posed.task,
-        rng=np.random.default_rng(request.seed),
-        deadline=allowed,
-        tell=lambda line: tell(Progress("assess", line, share())),
-    )
-
-
-def _allowance(deadline: Deadline, seconds: float) -> Callable[[], float]:
-    until = deadline.left() - seconds
-    return lambda: deadline.left() - until
-
-
-def _cleaned(posed: Posed, assessment: Assessment, request: Request) -> tuple[Posed, Assessment]:
-    """The table with what the findings ask for done, and the problem that it then poses."""
-    table, rows = _clean(posed.table, assessment)
-    if not table.features:
-        raise NothingToLearn(
-            "no usable feature is left",
-            got="; ".join(f.headline for f in assessment.findings if f.acts)[:400]
-            or f"{len(posed.table.columns)} columns, none of them a feature",
-            expected="at least one column that varies and is not an identifier",
-            do="add columns, or keep one with --role COLUMN=feature",
-        )
-    problem = posed.task.problem(table, request.target, metric=request.metric)
-    cleaned = replace(posed, table=table, as_read=posed.as_read.take(rows), problem=problem)
-    return cleaned, replace(assessment, problem=problem)
-
-
-def _clean(table: Table, assessment: Assessment) -> tuple[Table, Array]:
-    """The cleaned table, and the positions of its rows in the table that was read."""
-    numbered = replace(
-        table,
-        frame=table.frame.with_columns(pl.int_range(pl.len()).alias(ROW)),
-        columns=(*table.columns, Column(ROW, "number", "ignore")),
-    )
-    cleaned = clean(numbered, assessment.acts)
-    return cleaned.drop([ROW]), cleaned.frame[ROW].to_numpy()
-
-
 def _ended(handle: RunHandle, kind: str, why: str) -> Decision:
     """The ledger row of a run that did not come to its end."""
     stopped = kind == "interrupted"
@@ -440,23 +312,3 @@ def _differs(old: Problem, new: Problem) -> str:
         if before != now:
             return f"the {name} changed from {before!r} to {now!r}"
     return ""
-
-
-def _spec(request: Request, posed: Posed) -> dict[str, Any]:
-    return {
-        "source": _named(request.source),
-        "target": request.target,
-        "task": posed.problem.task,
-        "metric": posed.problem.metric,
-        "budget_s": request.budget_s,
-        "seed": request.seed,
-        "data_sha256": posed.table.source.sha256,
-        "kinds": dict(request.kinds),
-        "roles": dict(request.roles),
-        "learners": [str(learner) for learner in request.learners],
-        "policy": as_plain(request.policy),
-    }
-
-
-def _named(source: Any) -> str:
-    return str(source) if isinstance(source, (str, Path)) else f"a {type(source).__name__}"

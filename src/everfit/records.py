@@ -278,7 +278,7 @@ class Candidate:
     speaks_of: str
     segments: tuple[Segment, ...] = ()
     harmed: tuple[Segment, ...] = ()
-    loss_bound: float = float("nan")
+    loss_bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +368,7 @@ class Version:
     created_at: datetime
     state: Literal["challenger", "champion", "previous", "retired", "refused"] = "challenger"
     trusted: tuple[str, ...] = ()
-    loss_bound: float = float("nan")
+    loss_bound: float | None = None
     speaks_of: str = ""
 
     @property

@@ -190,6 +190,14 @@ def test_a_floor_is_no_part_of_a_blend(tmp_path: Path) -> None:
     assert "floor" not in names_of(judged, propose(race, judged))
 
 
+def test_what_failed_on_a_later_fold_is_not_released(tmp_path: Path) -> None:
+    holed = TRUE + 0.1 * TWO
+    holed[1] = np.nan  # asked about in the second fold; whoever releases this will answer NaN
+    race, judged = judged_of(tmp_path, TRUE, {"simple": TRUE + ONE, "holed": holed})
+
+    assert names_of(judged, propose(race, judged)) == {"simple"}
+
+
 def test_a_floor_that_stands_alone_is_proposed(tmp_path: Path) -> None:
     race, judged = judged_of(tmp_path, TRUE, {"floor": TRUE + ONE})
 

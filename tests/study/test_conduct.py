@@ -398,3 +398,35 @@ def test_a_group_of_rows_that_is_served_worse_is_told(tmp_path: Path) -> None:
     found = studied(table(plan=plan), tmp_path, executor=executor, clock=clock)
 
     assert found.candidate.segments[0].name == "plan=trial"
+
+
+def test_who_is_harmed_is_counted_by_weight(tmp_path: Path) -> None:
+    heavy = np.where(np.arange(N) % 2 == 0, 20.0, 1.0)
+    error = np.where(heavy > 1, 0.1, 3.0)  # far better than the floor where it counts
+    fits = Whoever(Fit(TRUE + error), prior=Fit(np.zeros(N)))
+    executor = Prepared(fits, clock := Clock())
+    weighted = table(w=heavy, roles={"w": "weight"})
+
+    found = studied(weighted, tmp_path, executor=executor, clock=clock, budget_s=600.0)
+
+    assert found.candidate.gain_on_floor.low > 0
+    assert found.candidate.harmed == ()
+
+
+def test_who_is_harmed_is_counted_by_groups(tmp_path: Path) -> None:
+    people = np.arange(N) % 20
+    error = np.where(np.isin(people, [0, 2, 4]), 3.0, 0.1)  # three of the ten with plan a
+    fits = Whoever(Fit(TRUE + error), prior=Fit(np.zeros(N)))
+    executor = Prepared(fits, clock := Clock())
+    grouped = table(
+        person=[f"p{i}" for i in people],
+        plan=np.where(people % 2 == 0, "a", "b"),
+        roles={"person": "group"},
+    )
+
+    found = studied(
+        grouped, tmp_path, executor=executor, clock=clock, policy=SplitPolicy("group", "person")
+    )
+
+    # ten people, three of them served badly: that may well be chance
+    assert found.candidate.harmed == ()

@@ -267,14 +267,13 @@ def _against(bench: Bench, champion: Version, case: Case, version: Version, task
     known = {name: mask[ours.ids] for name, mask in masks.items()}
     guard = guards_segments(ours.values, theirs.values, known, bench.policy, champion.name)
     case = replace(case, gates=(*case.gates, guard))
-    bound = champion.loss_bound if np.isfinite(champion.loss_bound) else None
     return judge(
         case,
         _units(ours, bench.groups),
         _units(theirs, bench.groups),
         looks=bench.looks,
         promoted=bench.promoted,
-        bound=bound,
+        bound=champion.loss_bound,
     )
 
 
