@@ -165,6 +165,20 @@ def test_the_card_without_weak_segments_says_that_none_was_found() -> None:
     assert "No segment was found that is served clearly worse" in card
 
 
+def test_the_card_writes_large_numbers_and_booleans_as_people_do() -> None:
+    columns = (
+        {"name": "paid", "kind": "boolean", "levels": ("N", "Y"), "low": None, "high": None}
+        | {"default": True},
+        {"name": "price", "kind": "number", "low": 0.5, "high": 146680497.0, "default": 41.25},
+    )
+    label = Label("churn", "v1", "7", AT)
+
+    card = card_text(card_facts(label, study(candidate()), ASSESSMENT, SOURCE, columns))
+
+    assert "| `paid` | boolean |  | Y |" in card
+    assert "| `price` | number | 0.5 to 146,700,000 | 41.25 |" in card
+
+
 def test_a_finding_that_changed_nothing_is_not_called_acted_upon() -> None:
     kept = Finding("missing", "info", "`age` is missing in 4%", ("age",), done="kept")
     assessment = replace(ASSESSMENT, findings=(*FINDINGS, kept))

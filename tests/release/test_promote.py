@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everfit.evidence.interval import Interval
 from everfit.records import Because, Decision, Policy
 from everfit.release import judge, moves, release_first
 from everfit.store import open_store
@@ -18,6 +20,12 @@ from tests.release.build import case
 SLOW = Because("answers one row in time", False, 80.0, limit=50.0, unit="ms")
 RNG = np.random.default_rng(0)
 OLD = RNG.uniform(0, 1, 3000)
+
+
+def test_scores_of_large_numbers_are_told_without_powers_of_ten() -> None:
+    made = release_first(replace(case(champion=""), score=Interval(11512.3, 12111.7, 12734.0)))
+
+    assert "12,100 (95% range 11,500 to 12,700)" in made.headline
 
 
 def test_a_first_version_that_passes_serves() -> None:

@@ -220,7 +220,7 @@ def test_on_real_data_a_child_is_judged(tmp_path: Path, monkeypatch: pytest.Monk
     )
     monkeypatch.setattr("everfit.study.conduct.portfolio", lambda *_, **__: quick)
 
-    found = studied(table, tmp_path, budget_s=10.0, executor=InlineExecutor(), target=target)
+    found = studied(table, tmp_path, budget_s=7.0, executor=InlineExecutor(), target=target)
 
     judged = [t for t in found.trials if t.hypothesis.stage == "search" and t.score is not None]
     assert judged

@@ -47,7 +47,7 @@ EXAMPLES = (
     Example(
         "visits",
         "mdvis",
-        "20,190 person-years of the RAND health insurance experiment",
+        "20,190 person-years: RAND health insurance experiment",
         "statsmodels",
         "randhie",
     ),

@@ -100,14 +100,14 @@ def came_to(last: Progress, best: Mapping[str, Any], then: Progress | None) -> s
     >>> best = {"n_trials": 9, "best": "CatBoost", "best_loss": 0.31256}
     >>> came_to(Progress("study", "judging"), best, None)
     '9 models tried; best alone: CatBoost, mean loss 0.3126'
-    >>> came_to(Progress("release", "loading"), {}, Progress("done", "Released v1"))
-    'Released v1'
+    >>> came_to(Progress("release", "loading"), {}, Progress("done", "Released v1 (x): AUC 0.8"))
+    'Released v1 (x)'
     """
     if last.step == "study" and best:
         tried = counted(best["n_trials"], "model")
         return f"{tried} tried; best alone: {best['best']}, mean loss {best['best_loss']:.4g}"
     if last.step == "release" and then is not None and then.step == "done":
-        return then.line
+        return then.line.partition(": ")[0]  # the final block tells the rest
     return last.line
 
 

@@ -212,11 +212,18 @@ def _unseen(facts: Mapping[str, Any]) -> list[str]:
     for column in facts["columns"]:
         low, high = column["low"], column["high"]
         span = f"{_number(low)} to {_number(high)}" if None not in (low, high) else ""
-        default = "missing" if column["default"] is None else column["default"]
-        default = _number(default) if isinstance(default, float) else default
+        default = _default(column["default"], column.get("levels") or ())
         cells = (f"`{_cell(column['name'])}`", column["kind"], span, _cell(default))
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _default(value: Any, levels: Sequence[str]) -> Any:
+    if value is None:
+        return "missing"
+    if isinstance(value, bool) and len(levels) == 2:
+        return levels[value]  # the words of the data, (false, true)
+    return _number(value) if isinstance(value, float) else value
 
 
 def _limits(facts: Mapping[str, Any]) -> list[str]:
@@ -237,7 +244,10 @@ def _matters(finding: Finding) -> bool:
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+    if value is None:
+        return "unknown"
+    short = f"{value:.4g}"
+    return f"{float(short):,.0f}" if 1e4 <= abs(value) < 1e15 else short
 
 
 def _span(interval: Mapping[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from everfit.data.groups import groups
 from everfit.data.table import Table
 from everfit.evidence.segments import weak_segments, worse_segments
@@ -17,14 +19,22 @@ def segments(features: Table, losses: Losses) -> tuple[Segment, ...]:
     They are found on one half of the rows and tested on the other, with a correction for how
     many were tested.
     """
-    found = weak_segments(losses.values, _masks(features, losses), seed=0)
+    found = weak_segments(_counted(losses), _masks(features, losses), seed=0)
     return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found[:MAX_SHOWN])
 
 
 def harmed(features: Table, losses: Losses, floor: Losses) -> tuple[Segment, ...]:
     """Segments that a candidate serves worse than the floor beyond chance, worst first."""
-    found = worse_segments(losses.values, floor.values, _masks(features, losses))
+    found = worse_segments(_counted(losses), _counted(floor), _masks(features, losses))
     return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found)
+
+
+def _counted(losses: Losses) -> Array:
+    """Losses as much as their rows count, 1 on average."""
+    weight = losses.weight
+    if weight is None or weight.sum() <= 0:
+        return losses.values
+    return np.asarray(losses.values * weight / weight.mean())
 
 
 def _masks(features: Table, losses: Losses) -> dict[str, Array]:

@@ -14,7 +14,7 @@ GOLDEN = """\
 Done in 52 s (budget 1 min). Store: ./.everfit
 
 #  trial              AUC  95% range      fit   per row
-1  blend of 2       0.849  0.838 - 0.860  1:22  42 us    <- v1
+1  blend of 2       0.849  0.838 - 0.860  1:22  42 us    ← v1
 2  LightGBM         0.847  0.836 - 0.858  0:41  21 us
 3  CatBoost         0.845  0.834 - 0.856  0:41  21 us
 -  prior (to beat)  0.500  0.489 - 0.511  0:41  21 us
@@ -32,6 +32,17 @@ Next     everfit predict churn NEW.csv         use it
 
 def test_the_final_block_reads_top_down() -> None:
     assert final_block(result(), budget_s=60.0) == GOLDEN
+
+
+def test_what_is_needed_is_said_once() -> None:
+    open_ = decision(
+        kind="inconclusive", headline="Kept v1; v2 may be better, but it needs 240 more rows",
+        would_change="240 more rows that neither version saw",
+    )  # fmt: skip
+
+    text = final_block(result(decision=open_))
+
+    assert text.count("240 more rows") == 1
 
 
 def test_a_rule_that_the_headline_names_is_not_named_again() -> None:
@@ -70,7 +81,7 @@ def test_a_version_that_was_not_promoted_says_what_failed_and_what_would_change_
     assert "Not passed: gain on the floor. This would change it: a gain above 0.005." in " ".join(
         text.split()
     )
-    assert "<- v2" in text
+    assert "← v2" in text
     assert "everfit compare churn v1 v2" in text
 
 

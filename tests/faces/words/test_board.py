@@ -52,13 +52,13 @@ def test_a_trial_that_cannot_be_compared_says_so_where_its_range_would_stand() -
     dropped = replace(trial(5, "weak", 0.7), status="dropped")
     found = study(trials=(*study().trials, bare, dropped))
 
-    cells_ = {line[1]: line for line in cells(rows_of(found), "<- v1")}
+    cells_ = {line[1]: line for line in cells(rows_of(found), "← v1")}
 
     assert cells_["slow"][3] == "not judged"
     assert cells_["neural"][3] == "failed"
     assert cells_["weak"][3] == "0.689 - 0.711"
     assert cells_["weak"][-1] == "dropped"
-    assert cells_["blend of 2"][-1] == "<- v1"
+    assert cells_["blend of 2"][-1] == "← v1"
 
 
 def test_plain_rows_have_null_for_what_is_missing() -> None:

@@ -114,6 +114,16 @@ def test_what_a_run_left_undone_is_told_once() -> None:
     assert "no search" in text[: text.index("Released v1")]
 
 
+def test_a_long_list_of_checks_is_cut_with_the_command_that_shows_it_whole() -> None:
+    made = decision(also_checked=tuple(Because(f"check {n}", True) for n in range(30)))
+
+    short, full = decision_lines(made), decision_lines(made, full=True)
+
+    assert sum("check " in line for line in short) == 8
+    assert "· and 22 more: everfit why churn 7" in "\n".join(short)
+    assert sum("check " in line for line in full) == 30
+
+
 def test_one_reason_has_no_bullet_and_several_have_one_each() -> None:
     one = "\n".join(decision_lines(decision(not_done=("no search",))))
     two = "\n".join(decision_lines(decision(not_done=("no search", "no refit"))))

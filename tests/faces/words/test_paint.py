@@ -32,7 +32,7 @@ def test_labels_commands_and_the_new_version_are_marked() -> None:
     marked = {text.plain[span.start : span.end]: str(span.style) for span in text.spans}
     assert marked["Verdict"] == "bold"
     assert marked["everfit why churn"] == "cyan"
-    assert marked["<- v1"] == "green"
+    assert marked["← v1"] == "green"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,13 @@ from everfit.faces.cli.opening import house_of
 from everfit.faces.cli.outputs import FORMATS, open_sink
 from everfit.faces.found import scorer_of
 from everfit.faces.progress import rows_told
-from everfit.faces.words.misfits import absent_columns, misfit_lines, plain_misfits, shortened
+from everfit.faces.words.misfits import (
+    absent_columns,
+    misfit_lines,
+    plain_misfits,
+    row_lines,
+    shortened,
+)
 from everfit.faces.words.shapes import dump, envelope
 from everfit.records import Array, Column
 from everfit.serve import Scorer
@@ -92,7 +98,7 @@ def _answer_row(face: Face, model: str, scorer: Scorer, values: dict[str, Any]) 
         )
         face.data(dump(shape))
         return
-    for line in answer.warnings:
+    for line in shortened(row_lines(answer.warnings)):
         face.tell(f"! {line}")
     shares = "  ".join(f"p_{label}={p:.6g}" for label, p in by_label.items())
     face.data(f"{answer.value}  {shares}".rstrip())

@@ -93,7 +93,7 @@ def versions_text(versions: Iterable[Version]) -> str:
         ]
         for v in versions
     ]
-    head = ["version", "role", "score", "95% range", "made", "what"]
+    head = ["", "role", "score", "95% range", "made", "what"]
     return "\n".join(grid(head, rows, flexible=5, indent=0)) if rows else "No versions yet."
 
 

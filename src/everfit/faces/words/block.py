@@ -32,7 +32,7 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
         "",
     ]
     rows = board.short(board.rows_of(study))
-    note = f"<- {result.version.name}" if result.version is not None else ""
+    note = f"← {result.version.name}" if result.version is not None else ""
     lines += grid(
         board.head(study.problem.metric),
         board.cells(rows, note),
@@ -65,7 +65,7 @@ def verdict(result: RunResult) -> str:
     text = decision.headline.rstrip(".") + "."
     if failed and decision.kind not in SERVES:
         text += f" Not passed: {', '.join(failed)}."
-    if decision.would_change and decision.kind not in SERVES:
+    if decision.would_change and decision.kind not in (*SERVES, "inconclusive"):
         text += f" This would change it: {decision.would_change.rstrip('.')}."
     return text
 

@@ -11,6 +11,7 @@ from everfit.faces.words.figures import counted, decimals, ends, number, plain
 from everfit.faces.words.grid import filled, pad
 from everfit.records import Because, Decision
 
+SHOWN = 9  # of what was checked too, unless all is asked for
 INDENT = 14  # of what stands behind a label
 PASSED = {True: "passed", False: "failed", None: "not checked"}
 
@@ -80,7 +81,11 @@ def decision_lines(decision: Decision, *, full: bool = False) -> list[str]:
         facts.append(f"run {decision.run}")
     lines += filled("", " · ".join(facts), indent=4)
     lines += _bullets("Because", [because_line(b) for b in decision.because])
-    lines += _bullets("Also", [because_line(b) for b in decision.also_checked])
+    also = [because_line(b) for b in decision.also_checked]
+    if not full and len(also) > SHOWN:
+        more = len(also) - SHOWN + 1
+        also = [*also[: SHOWN - 1], f"and {more} more: everfit why {decision.model} {decision.id}"]
+    lines += _bullets("Also", also)
     lines += _bullets("Not done", decision.not_done)
     if decision.would_change:
         lines += _bullets("Until", [decision.would_change])

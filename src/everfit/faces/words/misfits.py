@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from everfit.serve.misfits import Misfit
 from everfit.serve.row import UNKNOWN
 
-SHOWN = 10
+SHOWN, FEW = 10, 3
 INSTEAD = "its default stands in (see: everfit columns)"
+THEIRS = "their defaults stand in (see: everfit columns)"
 _WRONG = re.compile(
     r"(?P<head>column .+): (?P<n>[\d,]+) of (?P<of>[\d,]+) values are no (?P<tail>.+)", re.DOTALL
 )
 
 
+_NOT_GIVEN = re.compile(r"(?P<name>.+): not given, .+", re.DOTALL)
 _ABSENT = re.compile(r"column '(?P<name>.+)' is not there and counts as missing", re.DOTALL)
 
 
@@ -44,6 +46,21 @@ def misfit_lines(found: Iterable[Misfit], notes: Sequence[str]) -> list[str]:
             what = f"{misfit.n:,} number{plural} outside the training range {misfit.expected}"
         lines.append(f"column {misfit.column!r}: {what}, such as {misfit.example[:40]}{end}")
     return lines
+
+
+def row_lines(warnings: Sequence[str]) -> list[str]:
+    """What was odd about one row; the columns that were not given are one line when they are many.
+
+    Examples
+    --------
+    >>> row_lines([f"{name}: not given, 1.0 is used" for name in "abcd"])
+    ['not given: a, b, c, d; their defaults stand in (see: everfit columns)']
+    """
+    absent = [match["name"] for text in warnings if (match := _NOT_GIVEN.fullmatch(text))]
+    if len(absent) <= FEW:
+        return list(warnings)
+    rest = [text for text in warnings if not _NOT_GIVEN.fullmatch(text)]
+    return [*rest, f"not given: {', '.join(absent)}; {THEIRS}"]
 
 
 def merged(notes: Sequence[str]) -> list[str]:

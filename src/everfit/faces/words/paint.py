@@ -10,7 +10,7 @@ from rich.text import Text
 
 LABELS = r"^(Verdict|Blend|Watch|Stopped|Next)\b"
 COMMANDS = r"(?<=^.{9})everfit .+?(?=  |$)"  # under Next, beside what each does
-SERVES = r"<- v\d+$"
+MADE = r"← v\d+$"
 BEAT = r"^ *- .+\(to beat\).+$"
 HEAD = r"^ *# .+$"
 
@@ -24,7 +24,7 @@ def painted(block: str) -> Text:
     [Span(0, 7, 'bold')]
     """
     text = Text(block, no_wrap=True, overflow="ignore")
-    styles = {LABELS: "bold", HEAD: "dim", BEAT: "dim", SERVES: "green", COMMANDS: "cyan"}
+    styles = {LABELS: "bold", HEAD: "dim", BEAT: "dim", MADE: "green", COMMANDS: "cyan"}
     for pattern, style in styles.items():
         text.highlight_regex(re.compile(pattern, re.MULTILINE), style)
     return text
