@@ -31,15 +31,15 @@ test-slow: $(STAMP)  ## the long simulations
 check: lint test  ## everything that must hold: lint and all tests
 
 lint: $(STAMP)  ## format, lint, strict types, import contract, doctests
-	$(BIN)/ruff format --check src tests bench examples
-	$(BIN)/ruff check src tests bench examples
+	$(BIN)/ruff format --check src tests bench examples docs
+	$(BIN)/ruff check src tests bench examples docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --doctest-modules src -p no:cacheprovider
 
 format: $(STAMP)  ## rewrite the code in the house format
-	$(BIN)/ruff format src tests bench examples
-	$(BIN)/ruff check --fix src tests bench examples
+	$(BIN)/ruff format src tests bench examples docs
+	$(BIN)/ruff check --fix src tests bench examples docs
 
 bench: $(STAMP)  ## speed, memory, accuracy: ratios within one run (long)
 	$(BIN)/python -m bench

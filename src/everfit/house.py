@@ -170,7 +170,7 @@ class House:
                 f"{model!r} has no earlier champion",
                 got=f"only {champion.name} has served",
                 expected="a version that served before",
-                do=f"name one: everfit rollback {model} --to v1",
+                do=f"see which versions there are: everfit status {model}",
             )
         target = self.version(model, to or "previous")
         folder = self.folder(target)

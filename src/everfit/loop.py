@@ -13,17 +13,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
 
 from everfit.assess.account import account as assessed
+from everfit.assess.account import summary
 from everfit.data.split import group_codes, withhold
 from everfit.deadline import Deadline
 from everfit.errors import Interrupted
 from everfit.executors import Executor
 from everfit.plain import as_plain
-from everfit.pose import Posed, Request, Tell, cleaned, examine, named, pose, source_name, spec_of
+from everfit.pose import (
+    Posed,
+    Request,
+    Tell,
+    cleaned,
+    examine,
+    named,
+    pose,
+    shape_of,
+    source_name,
+    spec_of,
+)
 from everfit.records import (
     Array,
     Assessment,
@@ -104,8 +117,14 @@ def run(request: Request, means: Means) -> RunResult:
     try:
         means.tell(Progress("read", f"reading {source_name(request.source)}", deadline.share()))
         posed = pose(request)
+        means.tell(Progress("read", shape_of(posed), deadline.share()))
         assessment = examine(posed, request, deadline=deadline, tell=means.tell)
+        means.tell(Progress("assess", summary(assessment), deadline.share()))
         posed, assessment = cleaned(posed, assessment, request)
+        with TemporaryDirectory(prefix="everfit-") as place:
+            own_hypotheses(
+                request.learners, Path(place)
+            )  # a mistake in one is found before a write
         store = means.open_store()
         spec = spec_of(request, posed)
         handle = store.begin_run(named(request), spec)

@@ -151,7 +151,9 @@ def _clean(table: Table, assessment: Assessment) -> tuple[Table, Array]:
         columns=(*table.columns, Column(ROW, "number", "ignore")),
     )
     cleaned = clean(numbered, assessment.acts)
-    return cleaned.drop([ROW]), cleaned.frame[ROW].to_numpy()
+    rows = cleaned.frame[ROW].to_numpy()
+    cleaned = cleaned.drop([ROW])
+    return replace(cleaned, source=replace(cleaned.source, n_columns=cleaned.frame.width)), rows
 
 
 def spec_of(request: Request, posed: Posed) -> dict[str, Any]:
@@ -172,3 +174,9 @@ def spec_of(request: Request, posed: Posed) -> dict[str, Any]:
 
 def source_name(source: Any) -> str:
     return str(source) if isinstance(source, (str, Path)) else f"a {type(source).__name__}"
+
+
+def shape_of(posed: Posed) -> str:
+    """How much was read, in words."""
+    source = posed.table.source
+    return f"{Path(source.uri).name}: {source.n_rows:,} rows x {source.n_columns:,} columns"

@@ -276,6 +276,18 @@ def test_the_standing_counts_rows_by_their_weight(tmp_path: Path) -> None:
     assert weighted.standing()[0][0].hypothesis.name == "heavy"
 
 
+def test_a_fold_in_which_no_row_counts_does_not_end_the_race(tmp_path: Path) -> None:
+    # as when the newest rows were given no weight
+    weight = np.where(np.arange(N) % 5 == 0, 0.0, 1.0)
+    fits = {"good": Fit(GOOD), "apart": Fit(APART)}
+    race, _ = raced(tmp_path, TRUE, fits, weight=weight)
+
+    race.enter(named("apart", "good", stage="user"))
+    run_all(race)
+
+    assert [entry.hypothesis.name for entry in race.standing()[0]] == ["good", "apart"]
+
+
 # what is remembered
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from everfit.records import Array, Losses
-from everfit.study.segments import MAX_SHOWN, segments
+from everfit.study.segments import MAX_SHOWN, harmed, segments
 from tests.tables import make_table
 
 N = 1_200
@@ -67,3 +67,29 @@ def test_a_handful_of_rows_is_no_segment() -> None:
 
     assert "plan=rare" not in {segment.name for segment in found}
     assert len(found) <= MAX_SHOWN
+
+
+def test_rows_that_count_more_are_not_served_worse_for_it() -> None:
+    weight = np.where(PLAN == "gift", 10.0, 1.0)
+    counted = Losses("rmse", np.arange(N), RNG.exponential(1.0, N), weight)
+
+    found = segments(TABLE, counted)
+
+    assert "plan=gift" not in {segment.name for segment in found}
+
+
+def test_the_floor_is_beaten_or_not_by_what_rows_count() -> None:
+    # within each plan a few heavy rows are served well, and many light ones badly
+    heavy = RNG.random(N) < 0.3
+    weight = np.where(heavy, 30.0, 1.0)
+    mine, floor = np.where(heavy, 0.2, 2.0), np.ones(N)
+
+    plain = harmed(TABLE, losses(mine), losses(floor))
+    counted = harmed(
+        TABLE,
+        Losses("rmse", np.arange(N), mine, weight),
+        Losses("rmse", np.arange(N), floor, weight),
+    )
+
+    assert {"plan=trial", "plan=paid", "plan=gift"} <= {segment.name for segment in plain}
+    assert counted == ()

@@ -8,13 +8,10 @@ from everfit.records import Assessment, Because, Decision
 def account(assessment: Assessment, *, model: str, run: str, data_sha256: str) -> Decision:
     """What was found in the data, as a decision of kind ``assessed``."""
     acted = [f for f in assessment.findings if f.acts]
+    counts = summary(assessment)
     open_ = [f for f in assessment.findings if not f.acts and f.severity != "info"]
     split = assessment.split
     where = f" by {split.column!r}" if split.column else ""
-    counts = (
-        f"{assessment.n_checks} checks, {len(assessment.findings)} findings, "
-        f"{len(acted)} acted upon"
-    )
     return Decision(
         model=model,
         kind="assessed",
@@ -43,6 +40,16 @@ def account(assessment: Assessment, *, model: str, run: str, data_sha256: str) -
         not_done=tuple(f"check {name}: no time was left for it" for name in assessment.skipped),
         data_sha256=data_sha256,
         run=run,
+    )
+
+
+def summary(assessment: Assessment) -> str:
+    """How many checks found how much, in words."""
+    acted = sum(bool(finding.acts) for finding in assessment.findings)
+    found = len(assessment.findings)
+    return (
+        f"{assessment.n_checks} checks, {found} finding{'' if found == 1 else 's'}, "
+        f"{acted} acted upon"
     )
 
 

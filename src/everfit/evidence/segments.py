@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,11 +126,13 @@ def worse_segments(
     allowed: float = 0.0,
     alpha: float = 0.05,
     least: int = 10,
+    groups: NDArray[Any] | None = None,
 ) -> tuple[SegmentGap, ...]:
     """Segments where the new model's mean loss exceeds (1 + ``allowed``) times the old one's.
 
     Paired, one-sided, Holm over all segments: a guardrail that noise in small segments does not
-    trip. ``gap`` is the mean of ``new - (1 + allowed) old`` in the unit of the loss.
+    trip. ``gap`` is the mean of ``new - (1 + allowed) old`` in the unit of the loss. ``groups``
+    (n,) names the group of each row when rows of a group hang together.
     """
     new, old = finite_losses(loss_new, loss_old)
     excess = new - (1 + allowed) * old
@@ -138,7 +141,7 @@ def worse_segments(
         inside = np.asarray(mask, dtype=np.bool_)
         if int(inside.sum()) < max(least, 2):
             continue
-        measured = spread(excess[inside])
+        measured = spread(excess[inside], groups=None if groups is None else groups[inside])
         p = measured.p_above(0.0)
         found.append(SegmentGap(name, int(inside.sum()), measured.interval(), p, p))
     adjusted = holm([item.p for item in found])

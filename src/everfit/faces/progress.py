@@ -21,7 +21,7 @@ from rich.spinner import Spinner
 from rich.table import Table as Lines
 from rich.text import Text
 
-from everfit.faces.words.figures import clock, counted, duration
+from everfit.faces.words.figures import clock, counted, duration, plain
 from everfit.faces.words.grid import WIDTH, pad, shorten
 from everfit.plain import as_plain
 from everfit.records import Progress
@@ -105,7 +105,7 @@ def came_to(last: Progress, best: Mapping[str, Any], then: Progress | None) -> s
     """
     if last.step == "study" and best:
         tried = counted(best["n_trials"], "model")
-        return f"{tried} tried; best alone: {best['best']}, mean loss {best['best_loss']:.4g}"
+        return f"{tried} tried; best alone: {best['best']}, mean loss {plain(best['best_loss'])}"
     if last.step == "release" and then is not None and then.step == "done":
         return then.line.partition(": ")[0]  # the final block tells the rest
     return last.line

@@ -217,7 +217,7 @@ def carry(estimator: Any, folder: Path) -> dict[str, Any]:
     import cloudpickle
 
     for verb in ("fit", "predict"):
-        if not callable(getattr(estimator, verb, None)):
+        if isinstance(estimator, type) or not callable(getattr(estimator, verb, None)):
             raise UsageError(
                 f"{_name(estimator)} is no estimator: it has no {verb}",
                 got=repr(estimator)[:80],

@@ -10,6 +10,7 @@ from typing import Any
 
 from everfit.plain import as_plain
 from everfit.records import Assessment, Finding, Source, Study
+from everfit.release.figures import metric_name, short
 from everfit.release.manifest import Label
 
 N_SHOWN = 10
@@ -112,20 +113,19 @@ def _members(facts: Mapping[str, Any]) -> list[str]:
 def _score(facts: Mapping[str, Any]) -> list[str]:
     score, metric = facts["score"], facts["problem"]["metric"]
     lines = ["## How good it is", ""]
-    found = f"{metric.replace('_', ' ')} {_number(score['mid'])}, 95% range {_span(score)}"
+    found = f"{metric_name(metric)} {short(score['mid'])}, 95% range {_span(score)}"
     lines.append(f"{found}, on {score['n']:,} rows.")
     if facts["speaks_of"]:
         lines.append(f"The score speaks of {facts['speaks_of']}.")
     lines.append(
         "It is corrected for having chosen the best of all trials; before that it was "
-        f"{_number(facts['selection_score'])}."
+        f"{short(facts['selection_score'])}."
     )
     for name, rival in (("floor", "the floor"), ("simple", "the simple model")):
         gain = facts[f"gain_on_{name}"]
         if gain["mid"] is not None:
             lines.append(
-                f"Mean loss saved against {rival}: {_number(gain['mid'])} (95% range "
-                f"{_span(gain)})."
+                f"Mean loss saved against {rival}: {short(gain['mid'])} (95% range {_span(gain)})."
             )
     return lines
 
@@ -189,7 +189,7 @@ def _segments(facts: Mapping[str, Any]) -> list[str]:
         for s in weak[:N_SHOWN]:
             gap = s["gap"]
             lines.append(
-                f"- `{s['name']}` ({s['n']:,} rows): mean loss {_number(gap['mid'])} higher than "
+                f"- `{s['name']}` ({s['n']:,} rows): mean loss {short(gap['mid'])} higher than "
                 f"{rival} (95% range {_span(gap)})"
             )
     if len(lines) == 2:
@@ -211,7 +211,7 @@ def _unseen(facts: Mapping[str, Any]) -> list[str]:
     ]
     for column in facts["columns"]:
         low, high = column["low"], column["high"]
-        span = f"{_number(low)} to {_number(high)}" if None not in (low, high) else ""
+        span = f"{short(low)} to {short(high)}" if None not in (low, high) else ""
         default = _default(column["default"], column.get("levels") or ())
         cells = (f"`{_cell(column['name'])}`", column["kind"], span, _cell(default))
         lines.append(f"| {' | '.join(cells)} |")
@@ -223,7 +223,7 @@ def _default(value: Any, levels: Sequence[str]) -> Any:
         return "missing"
     if isinstance(value, bool) and len(levels) == 2:
         return levels[value]  # the words of the data, (false, true)
-    return _number(value) if isinstance(value, float) else value
+    return short(value) if isinstance(value, float) else value
 
 
 def _limits(facts: Mapping[str, Any]) -> list[str]:
@@ -233,7 +233,7 @@ def _limits(facts: Mapping[str, Any]) -> list[str]:
     gain = facts["smallest_gain"]
     if gain is not None:
         lines.append(
-            f"These rows can show a drop of the mean loss of {_number(gain)} or more; smaller"
+            f"These rows can show a drop of the mean loss of {short(gain)} or more; smaller"
             " differences between models are noise."
         )
     return lines
@@ -243,15 +243,8 @@ def _matters(finding: Finding) -> bool:
     return finding.severity in ("warn", "fail") or finding.done not in ("", "nothing")
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    short = f"{value:.4g}"
-    return f"{float(short):,.0f}" if 1e4 <= abs(value) < 1e15 else short
-
-
 def _span(interval: Mapping[str, Any]) -> str:
-    return f"{_number(interval['low'])} to {_number(interval['high'])}"
+    return f"{short(interval['low'])} to {short(interval['high'])}"
 
 
 def _cell(value: Any) -> str:

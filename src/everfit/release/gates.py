@@ -225,7 +225,7 @@ def tells_segments(segments: Sequence[Segment], policy: Policy) -> Because:
     rule = "weakest segment against the rest"
     weak = [segment for segment in segments if segment.gap.low > 0]
     if not weak:
-        note = f"none of {len(segments)} segments is clearly worse" if segments else "none compared"
+        note = f"none of {len(segments)} segments is clearly worse" if segments else "none found"
         return Because(rule, True, note=note)
     worst = max(weak, key=lambda segment: segment.gap.low)
     gap = worst.gap

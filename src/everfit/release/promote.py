@@ -16,6 +16,7 @@ from everfit.errors import UsageError
 from everfit.evidence.interval import Interval
 from everfit.evidence.promotion import PairedVerdict, verdict
 from everfit.records import Array, Because, Decision, Policy
+from everfit.release.figures import metric_name, short
 from everfit.release.gates import LOSS, passed
 
 RULE = "challenger saves loss on the same rows"
@@ -45,8 +46,8 @@ class Case:
 def release_first(case: Case) -> Decision:
     """The first version of a model: it serves when no gate says no."""
     failed = [gate for gate in case.gates if gate.passed is False]
-    low, mid, high = map(_shown, (case.score.low, case.score.mid, case.score.high))
-    score = f"{case.metric.replace('_', ' ')} {mid} (95% range {low} to {high})"
+    low, mid, high = (short(end, 3) for end in (case.score.low, case.score.mid, case.score.high))
+    score = f"{metric_name(case.metric)} {mid} (95% range {low} to {high})"
     if failed:
         names = " and ".join(repr(gate.rule) for gate in failed)
         return _decision(
@@ -129,11 +130,6 @@ def moves(decision: Decision, champion: int | None, number: int) -> dict[str, in
     if decision.kind == "promoted":
         return {"champion": number, "previous": champion}
     return {}
-
-
-def _shown(value: float) -> str:
-    short = f"{value:.3g}"
-    return f"{float(short):,.0f}" if 1e3 <= abs(value) < 1e15 else short
 
 
 def _promoted(case: Case, found: PairedVerdict, looks: int) -> Decision:

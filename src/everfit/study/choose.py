@@ -112,8 +112,9 @@ def propose(race: Race, judged: Judged) -> Chosen:
     note = ""
     if choice.instead_of is not None and choice.gain is not None:
         names = ", ".join(judged.entries[m].hypothesis.name for m in choice.instead_of.members)
+        what = names if len(choice.instead_of.members) == 1 else f"a blend of {names}"
         note = (
-            f"a blend of {names} was not chosen: its drop of the mean loss against the simple "
+            f"{what} was not chosen: its drop of the mean loss against the simple "
             f"model is {choice.gain.mid:.2g} ({choice.gain.low:.2g} to {choice.gain.high:.2g}), "
             "not clearly above 0"
         )
@@ -252,8 +253,10 @@ def _on(
 
 
 def _learnt(judged: Judged) -> list[int]:
+    """Positions of what may be released: not the floor, and nothing that broke on a later fold."""
     learnt = [i for i, e in enumerate(judged.entries) if e.hypothesis.stage != "floor"]
-    return learnt or [0]
+    sound = [i for i in learnt if judged.entries[i].status not in ("failed", "timed_out")]
+    return sound or learnt or [0]
 
 
 def _gain(ours: Losses, theirs: Losses, groups: Array | None, widening: float) -> Interval:

@@ -173,6 +173,9 @@ def _trials(
         race.enter([*own, *rest])
         race.run(left)
         if not any(e.n_folds and e.hypothesis.stage not in FIRST for e in race.entries):
+            broken = [e for e in race.entries if e.status in ("failed", "timed_out")]
+            if broken and not any(e.status == "running" and not e.folds for e in race.entries):
+                return f"all {len(broken)} hypotheses beyond the simple model failed", []
             names = [f"not begun: {e.hypothesis.name}" for e in race.entries if not e.folds]
             budget = f"the budget of {race.deadline.budget_s:g} s was too small"
             return f"{budget} for more than the simple model", names
@@ -185,6 +188,8 @@ def _trials(
         return f"after {made} trials of the search: {why}", []
     except KeyboardInterrupt:
         race.stop()
+        if not race.standing()[0]:
+            raise
         return "stopped by a person; the best so far is kept", ["stopped before all was tried"]
 
 
@@ -213,7 +218,7 @@ def _conclude(
     judged = judge(race)
     chosen = propose(race, judged)
     losses = chosen.losses
-    score, optimism = score_honestly(race, judged, chosen, seconds=pace.score_s)
+    score, _ = score_honestly(race, judged, chosen, seconds=pace.score_s)
     left = race.deadline.left() - pace.release_s
     members, notes = refit(race, judged, chosen.blend, seconds=left)
     mid = float(np.average(losses.values, weights=losses.weight))
@@ -231,11 +236,12 @@ def _conclude(
         gain_on_simple=gain_over(race, judged, losses, "simple"),
         speaks_of=speaks_of(race, judged, members),
         segments=segments(features, losses),
-        harmed=() if floor is None else harmed(features, losses, losses_of(race, judged, floor)),
+        harmed=()
+        if floor is None
+        else harmed(features, losses, losses_of(race, judged, floor), judged.groups),
         loss_bound=loss_bound(losses.values),
     )
-    corrected = f"the raw score {shown:.4g} was corrected by {optimism:.2g} for having been chosen"
-    return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes, corrected)
+    return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes)
 
 
 def _learnable(held: tuple[Cut, ...], truth: Truth, problem: Problem) -> tuple[Cut, ...]:

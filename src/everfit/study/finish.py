@@ -141,7 +141,7 @@ def _trial(race: Race, judged: Judged, entry: Entry, rank: int | None) -> Trial:
         status=status,
         reason=reason,
         folds=entry.n_folds,
-        fold_losses=tuple(float(f.losses.mean()) for f in finished),
+        fold_losses=tuple(float(np.average(f.losses, weights=f.weight)) for f in finished),
         loss=loss,
         score=score,
         fit_s=float(np.mean([f.fit_s for f in finished])) if finished else 0.0,

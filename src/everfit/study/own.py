@@ -28,6 +28,7 @@ def own_hypotheses(
     found: list[Hypothesis] = []
     for learner in learners:
         if isinstance(learner, Hypothesis):
+            make(learner.learner, learner.settings)
             found.append(learner)
         elif isinstance(learner, str) and ":" not in learner:
             make(learner, {})
@@ -56,8 +57,9 @@ def identity(hypothesis: Hypothesis) -> dict[str, Any]:
     settings = dict(hypothesis.settings)
     source = str(settings.get("source", ""))
     kind, _, place = source.partition(":")
-    if kind == "scratch":  # the file is named by the hash of what it holds
-        return {"source": Path(place).name}
+    if kind == "scratch":  # the files are named by the hash of what they hold
+        modules = dict(settings.get("modules", {}))
+        return {"source": Path(place).name, "modules": [Path(m).name for m in modules.values()]}
     path = Path(source.rpartition(":")[0])
     if source and path.is_file():
         settings["source"] = (

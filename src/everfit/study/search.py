@@ -54,7 +54,7 @@ class Search:
             self.race.run(left)
             self._tell(entries)
             made += sum(entry.n_folds > 0 for entry in entries)
-            if not any(entry.n_folds for entry in entries):
+            if any(entry.status == "running" and not entry.n_folds for entry in entries):
                 return "the time for trials ended", made
 
     @property

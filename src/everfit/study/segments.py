@@ -19,18 +19,24 @@ def segments(features: Table, losses: Losses) -> tuple[Segment, ...]:
     They are found on one half of the rows and tested on the other, with a correction for how
     many were tested.
     """
-    found = weak_segments(_counted(losses), _masks(features, losses), seed=0)
+    found = weak_segments(losses.values, _masks(features, losses), seed=0)
     return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found[:MAX_SHOWN])
 
 
-def harmed(features: Table, losses: Losses, floor: Losses) -> tuple[Segment, ...]:
-    """Segments that a candidate serves worse than the floor beyond chance, worst first."""
-    found = worse_segments(_counted(losses), _counted(floor), _masks(features, losses))
+def harmed(
+    features: Table, losses: Losses, floor: Losses, together: Array | None = None
+) -> tuple[Segment, ...]:
+    """Segments that a candidate serves worse than the floor beyond chance, worst first.
+
+    ``together`` names the group of each row, where rows of one group hang together.
+    """
+    masks = _masks(features, losses)
+    found = worse_segments(_counted(losses), _counted(floor), masks, groups=together)
     return tuple(Segment(s.name, s.n, s.gap, s.p_adjusted) for s in found)
 
 
 def _counted(losses: Losses) -> Array:
-    """Losses as much as their rows count, 1 on average."""
+    """Losses as much as their rows count: only for differences, where no row is the yardstick."""
     weight = losses.weight
     if weight is None or weight.sum() <= 0:
         return losses.values

@@ -7,7 +7,7 @@ import pytest
 from everfit.evidence.interval import Interval
 from everfit.faces.words.block import final_block
 from everfit.faces.words.grid import wide
-from everfit.records import Hypothesis, Segment, Trial
+from everfit.records import Hypothesis, Member, Segment, Trial
 from tests.faces.build import assessment, decision, result, study, trial, version
 
 GOLDEN = """\
@@ -18,6 +18,7 @@ Done in 52 s (budget 1 min). Store: ./.everfit
 2  LightGBM         0.847  0.836 - 0.858  0:41  21 us
 3  CatBoost         0.845  0.834 - 0.856  0:41  21 us
 -  prior (to beat)  0.500  0.489 - 0.511  0:41  21 us
+   (#1 is corrected for having been chosen, the others are not)
    1 more: everfit leaderboard churn
 
 Verdict  Promoted v1: it beats the floor beyond noise.
@@ -32,6 +33,28 @@ Next     everfit predict churn NEW.csv         use it
 
 def test_the_final_block_reads_top_down() -> None:
     assert final_block(result(), budget_s=60.0) == GOLDEN
+
+
+def test_a_simple_model_that_others_seem_to_beat_says_why_it_was_chosen() -> None:
+    idea = Hypothesis("one weight a feature", "linear", stage="simple")
+    simple = replace(trial(4, "", 0.84), hypothesis=idea)
+    alone = replace(study().candidate, members=(Member(4, idea, 1.0, ("a",), True),))
+    better = study(candidate=alone, trials=(simple, trial(1, "LightGBM", 0.847)))
+    worse = study(candidate=alone, trials=(simple, trial(1, "LightGBM", 0.83)))
+
+    assert "Choice   The simple model, for none" in final_block(result(study=better))
+    assert "Choice" not in final_block(result(study=worse))
+    assert "Choice" not in final_block(result())
+
+
+def test_names_that_differ_in_their_number_alone_stay_different_when_they_are_cut() -> None:
+    names = [f"boosted trees by size rule, log target #{n}" for n in (7, 11)]
+    found = study(trials=tuple(trial(n, name, 0.8) for n, name in enumerate(names)))
+
+    text = final_block(result(study=found))
+
+    assert "... #7 " in text
+    assert "... #11 " in text
 
 
 def test_what_is_needed_is_said_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -104,6 +105,12 @@ class Face:
     def paints(self) -> bool:
         """Whether stdout is a terminal that shows colours: a pipe or a file gets plain text."""
         return self.color and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        """Columns for a table on stdout: 80, or those of a wider terminal, at most 120."""
+        wide = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+        return max(80, min(wide, 120))
 
     def tell(self, text: str) -> None:
         """Print something about the work, on stderr; not with ``-q``."""

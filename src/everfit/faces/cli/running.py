@@ -64,7 +64,7 @@ def do_run(face: Face, asked: Asked) -> None:
         shape = run_shape(result, budget_s=request.budget_s, interrupted=stop.asked)
         face.data(dump(shape))
     else:
-        block = final_block(result, budget_s=request.budget_s)
+        block = final_block(result, budget_s=request.budget_s, width=face.width)
         face.data(terminal_text(painted(block)) if face.paints else block)
     if stop.asked:
         raise typer.Exit(INTERRUPTED)

@@ -16,15 +16,17 @@ from everfit.faces.words.figures import (
 from everfit.faces.words.findings import worst_first
 from everfit.faces.words.grid import WIDTH, filled, grid, shorten
 from everfit.loop import RunResult
-from everfit.records import Segment
+from everfit.records import Segment, Study
 
 WORST = 2  # segments named under Watch
 FINDINGS = 3  # findings named under Watch
+CORRECTED = "(#1 is corrected for having been chosen, the others are not)"
+SIMPLE_KEPT = "The simple model, for none of the others is better than it beyond noise."
 SERVES = ("released", "promoted")  # kinds of decisions after which the version serves
 
 
-def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
-    """A run's result on one screen of at most 80 columns."""
+def final_block(result: RunResult, *, budget_s: float | None = None, width: int = WIDTH) -> str:
+    """A run's result on one screen; the table may take ``width`` columns, sentences keep to 80."""
     study = result.study
     budget = f" (budget {duration(budget_s)})" if budget_s else ""
     lines = [
@@ -39,7 +41,10 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
         right=(0, 2),
         flexible=1,
         indent=0,
+        width=width,
     )
+    if sum(row.rank > 0 for row in rows) > 1:
+        lines.append(f"   {CORRECTED}")
     hidden = len(study.trials) - sum(row.trial is not None for row in rows)
     if hidden > 0:
         lines.append(f"   {hidden} more: everfit leaderboard {result.model}")
@@ -47,6 +52,7 @@ def final_block(result: RunResult, *, budget_s: float | None = None) -> str:
     lines += filled("Verdict", verdict(result))
     made_of = board.members_text(study.candidate)
     lines += filled("Blend", f"{made_of}.") if made_of else []
+    lines += filled("Choice", SIMPLE_KEPT) if simple_kept(study) else []
     watch = watch_list(result)
     for position, text in enumerate(watch):
         lines += filled("" if position else "Watch", text)
@@ -68,6 +74,17 @@ def verdict(result: RunResult) -> str:
     if decision.would_change and decision.kind not in (*SERVES, "inconclusive"):
         text += f" This would change it: {decision.would_change.rstrip('.')}."
     return text
+
+
+def simple_kept(study: Study) -> bool:
+    """Whether a trial looks better than the simple model that is proposed all the same."""
+    candidate = study.candidate
+    if any(member.hypothesis.stage != "simple" for member in candidate.members):
+        return False
+    chosen = {member.trial for member in candidate.members}
+    lost = {t.number: t.loss.mid for t in study.trials if t.loss is not None}
+    own = min((lost[number] for number in chosen if number in lost), default=0.0)
+    return any(loss < own for number, loss in lost.items() if number not in chosen)
 
 
 def watch_list(result: RunResult) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 WIDTH = 80
+_NUMBERED = re.compile(r" #\d{1,4}$")
 
 
 def wide(text: str) -> int:
@@ -25,20 +27,23 @@ def wide(text: str) -> int:
 def shorten(text: str, width: int) -> str:
     """``text`` cut to ``width`` columns, its end replaced by ``...`` when it is longer.
 
-    Line breaks and other control characters become blanks: names of columns come from files.
+    Line breaks and other control characters become blanks: names of columns come from files. A
+    number at the end, as in ``#12``, is kept: it tells one from another.
 
     Examples
     --------
-    >>> shorten("a very long name", 10)
-    'a very...'
+    >>> shorten("a very long name", 10), shorten("a very long name #12", 14)
+    ('a very...', 'a very... #12')
     """
     text = "".join(c if c.isprintable() else " " for c in text)
     if wide(text) <= width:
         return text
-    kept = text
-    while kept and wide(kept) > width - 3:
+    found = _NUMBERED.search(text)
+    tail = found[0] if found and len(found[0]) + 6 <= width else ""
+    kept = text.removesuffix(tail)
+    while kept and wide(kept) > width - 3 - len(tail):
         kept = kept[:-1]
-    return kept.rstrip() + "..."[: max(0, width)]
+    return kept.rstrip() + "..."[: max(0, width)] + tail
 
 
 def pad(text: str, width: int, align: str = "<") -> str:

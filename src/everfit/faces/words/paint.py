@@ -8,11 +8,12 @@ import re
 from rich.console import Console
 from rich.text import Text
 
-LABELS = r"^(Verdict|Blend|Watch|Stopped|Next)\b"
+LABELS = r"^(Verdict|Blend|Choice|Watch|Stopped|Next)\b"
 COMMANDS = r"(?<=^.{9})everfit .+?(?=  |$)"  # under Next, beside what each does
 MADE = r"← v\d+$"
 BEAT = r"^ *- .+\(to beat\).+$"
 HEAD = r"^ *# .+$"
+ASIDE = r"^   (\(#1 |\d+ more: ).+$"
 
 
 def painted(block: str) -> Text:
@@ -24,7 +25,14 @@ def painted(block: str) -> Text:
     [Span(0, 7, 'bold')]
     """
     text = Text(block, no_wrap=True, overflow="ignore")
-    styles = {LABELS: "bold", HEAD: "dim", BEAT: "dim", MADE: "green", COMMANDS: "cyan"}
+    styles = {
+        LABELS: "bold",
+        HEAD: "dim",
+        ASIDE: "dim",
+        BEAT: "dim",
+        MADE: "green",
+        COMMANDS: "cyan",
+    }
     for pattern, style in styles.items():
         text.highlight_regex(re.compile(pattern, re.MULTILINE), style)
     return text
