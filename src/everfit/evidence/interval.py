@@ -73,6 +73,21 @@ class Spread:
         return t_tail(t, self.freedom)
 
 
+def mean_of(values: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """The weighted mean; the plain one when no value has weight, NaN when there is none.
+
+    Examples
+    --------
+    >>> mean_of([1.0, 3.0], [1.0, 0.0]), mean_of([1.0, 3.0], [0.0, 0.0])
+    (1.0, 2.0)
+    """
+    x = np.asarray(values, dtype=np.float64)
+    w = None if weight is None else np.asarray(weight, dtype=np.float64)
+    if not len(x):
+        return math.nan
+    return float(np.average(x, weights=w if w is not None and w.sum() > 0 else None))
+
+
 def spread(
     values: ArrayLike, *, weight: ArrayLike | None = None, groups: NDArray[Any] | None = None
 ) -> Spread:

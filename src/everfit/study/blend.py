@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from everfit.evidence.interval import mean_of
 from everfit.records import Answers, Array, Truth
 from everfit.tasks import Task
 
@@ -28,7 +29,7 @@ class Blend:
 def mean_loss(task: Task, metric: str, answers: Answers, truth: Truth) -> float:
     """The weighted mean of the losses per unit."""
     losses = task.losses(answers, truth, metric)
-    return float(np.average(losses.values, weights=losses.weight))
+    return mean_of(losses.values, losses.weight)
 
 
 def greedy(

@@ -17,6 +17,7 @@ from everfit.data.split import cuts, group_codes, row_hashes
 from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import BudgetSpent
+from everfit.evidence.interval import mean_of
 from everfit.evidence.promotion import loss_bound
 from everfit.executors import Executor
 from everfit.plain import as_plain
@@ -173,7 +174,8 @@ def _trials(
         race.enter([*own, *rest])
         race.run(left)
         if not any(e.n_folds and e.hypothesis.stage not in FIRST for e in race.entries):
-            broken = [e for e in race.entries if e.status in ("failed", "timed_out")]
+            beyond = [e for e in race.entries if e.hypothesis.stage not in FIRST]
+            broken = [e for e in beyond if e.status in ("failed", "timed_out")]
             if broken and not any(e.status == "running" and not e.folds for e in race.entries):
                 return f"all {len(broken)} hypotheses beyond the simple model failed", []
             names = [f"not begun: {e.hypothesis.name}" for e in race.entries if not e.folds]
@@ -221,7 +223,7 @@ def _conclude(
     score, _ = score_honestly(race, judged, chosen, seconds=pace.score_s)
     left = race.deadline.left() - pace.release_s
     members, notes = refit(race, judged, chosen.blend, seconds=left)
-    mid = float(np.average(losses.values, weights=losses.weight))
+    mid = mean_of(losses.values, losses.weight)
     half = 1.96 * error_of(losses, judged)
     shown = course.task.shown(metric, chosen.values, judged.truth.values, judged.truth.weight)
     floor = judged.first("floor")

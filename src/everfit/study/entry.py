@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from everfit.evidence.interval import mean_of
 from everfit.records import Answers, Array, Hypothesis
 
 Status = Literal["running", "done", "dropped", "failed", "timed_out", "skipped"]
@@ -69,7 +70,7 @@ class Entry:
 
     def loss(self, n_folds: int) -> float:
         """The (weighted) mean loss over the first ``n_folds`` folds."""
-        return float(np.average(self.losses(n_folds), weights=self.weight(n_folds)))
+        return mean_of(self.losses(n_folds), self.weight(n_folds))
 
     def weight(self, n_folds: int) -> Array | None:
         """Weights of all units of the first ``n_folds`` folds, or None when all count the same."""

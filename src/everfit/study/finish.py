@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from everfit.evidence.interval import Interval
+from everfit.evidence.interval import Interval, mean_of
 from everfit.executors import Job
 from everfit.records import Array, Hypothesis, Member, Trial
 from everfit.study.blend import Blend
@@ -131,7 +131,7 @@ def _trial(race: Race, judged: Judged, entry: Entry, rank: int | None) -> Trial:
     if rank is not None:
         losses = losses_of(race, judged, rank)
         half = 1.96 * error_of(losses, judged)
-        mid = float(np.average(losses.values, weights=losses.weight))
+        mid = mean_of(losses.values, losses.weight)
         loss = Interval(mid - half, mid, mid + half, n=len(losses.values))
         score = _shown_range(race, judged, judged.values[rank])
     finished = [entry.folds[f] for f in range(entry.n_folds)]
@@ -141,7 +141,7 @@ def _trial(race: Race, judged: Judged, entry: Entry, rank: int | None) -> Trial:
         status=status,
         reason=reason,
         folds=entry.n_folds,
-        fold_losses=tuple(float(np.average(f.losses, weights=f.weight)) for f in finished),
+        fold_losses=tuple(mean_of(f.losses, f.weight) for f in finished),
         loss=loss,
         score=score,
         fit_s=float(np.mean([f.fit_s for f in finished])) if finished else 0.0,
