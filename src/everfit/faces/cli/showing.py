@@ -26,7 +26,6 @@ PACKAGES = (
     "numpy",
     "scipy",
     "polars",
-    "duckdb",
     "pyarrow",
     "scikit-learn",
     "lightgbm",
