@@ -73,3 +73,14 @@ def test_a_file_sorted_by_its_target_is_called_sorted() -> None:
     assert finding.severity == "info"
     assert finding.headline == "Rows are sorted by `y`"
     assert assessment.split.kind == "random"
+
+
+def test_duplicates_say_how_many_a_random_split_would_put_on_both_sides() -> None:
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=300), 2)  # each row twice: four of five pairs would be torn apart
+    table = make_table({"x": x, "z": x**2, "y": np.where(x > 0, "yes", "no")}, target="y")
+
+    (finding,) = found(assessed(table, "y"), "duplicate rows")
+
+    assert finding.evidence["expected_across_a_random_split"] == round(600 * 0.8)
+    assert "same side" in finding.done
