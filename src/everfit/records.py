@@ -324,7 +324,7 @@ class Because:
 class Decision:
     """One act, or one decision not to act, as a row of the ledger.
 
-    ``kind`` is one of: data, assessed, studied, released, promoted, kept, inconclusive,
+    ``kind`` is one of: assessed, studied, released, promoted, kept, inconclusive,
     not_evaluable, rolled_back, refused, interrupted, did_nothing. The sentence that a person reads
     is built from these fields, never the other way round.
     """

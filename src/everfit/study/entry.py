@@ -43,7 +43,6 @@ class Entry:
     rounds: list[int] = field(default_factory=list)
     facts: Mapping[str, Any] = field(default_factory=dict)
     waiting: bool = False  # a fit of it is under way
-    allowed_s: float = 0.0
 
     @property
     def n_folds(self) -> int:

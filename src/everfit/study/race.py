@@ -157,7 +157,7 @@ class Race:
     def _start(self, entry: Entry, fold: int, seconds: float) -> None:
         course = self.course
         key = self._key(entry, fold)
-        entry.waiting, entry.allowed_s = True, seconds
+        entry.waiting = True
         self.jobs[key] = (entry, fold)
         arguments = {
             "workspace": str(course.workspace),
