@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "everfit"
 FILES = sorted(SOURCE.rglob("*.py"))
-# the style page says 400, 50 and 12; measured, the last few files and functions read worse when cut
+# looser than the 400, 50 and 12 of our style: the few that are over wait for a split by idea
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_FOLDER_FILES = 450, 62, 15
 TASK_WORDS = re.compile(r"classif|regress|recommend|forecast", re.IGNORECASE)
 

@@ -82,7 +82,7 @@ def written(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("finished", [1, 12])
+@pytest.mark.parametrize("finished", [2, 12])
 def test_the_same_command_after_a_kill_repeats_no_finished_fit(
     finished: int, tmp_path: Path
 ) -> None:
@@ -105,7 +105,7 @@ def test_the_same_command_after_a_kill_repeats_no_finished_fit(
         assert states == ["done", "interrupted"]
         assert [d.kind for d in house.decisions("m")].count("released") == 1
     after = written(tmp_path)
-    assert len(kept) >= finished - 1
+    assert len(kept) >= finished - 1 >= 1
     assert {key: after.get(key) for key in kept} == kept
 
 
