@@ -124,6 +124,15 @@ def test_a_fit_that_was_cancelled_is_run_again_when_there_is_time_again(tmp_path
 # what goes wrong
 
 
+def test_a_floor_may_use_all_the_time_in_every_fold(tmp_path: Path) -> None:
+    race, executor = raced(tmp_path, TRUE, {"f": Fit(WORSE)}, slots=1)
+    race.enter(named("f", stage="floor"))
+
+    race.run(lambda: 100.0 - len(executor.submitted))
+
+    assert [job.timeout_s for job in executor.submitted] == [100.0, 99.0, 98.0, 97.0, 96.0]
+
+
 @pytest.mark.parametrize(
     ("how", "status"), [("error", "failed"), ("lost", "failed"), ("timeout", "timed_out")]
 )

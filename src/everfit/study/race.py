@@ -129,20 +129,9 @@ class Race:
             if e.status == "running" and not e.waiting and e.n_folds < len(self.course.cuts)
         ]
         for entry in sorted(open_, key=self._turn):
-            fold, remaining = entry.n_folds, left()
-            if fold == 0:
-                first = entry.hypothesis.stage in ("floor", "simple")
-                seconds = remaining if first else max(FIRST_SHARE * remaining, 2.0)
-                seconds = min(seconds, remaining)
-            else:
-                expected = max(entry.folds[f].job_s for f in range(fold))
-                expected /= 1.0 if fold > 1 else SEARCH_COST
-                # a fresh process imports its libraries inside this time
-                seconds = min(max(3.0 * expected, IMPORT_S), remaining)
-                if expected > remaining:
-                    continue
-            if seconds >= LEAST_S or (fold == 0 and entry.hypothesis.stage == "simple"):
-                return entry, fold, seconds
+            seconds = _seconds(entry, left())
+            if seconds is not None:
+                return entry, entry.n_folds, seconds
         return None
 
     def _turn(self, entry: Entry) -> tuple[float, int]:
@@ -343,3 +332,24 @@ def matched_values(answers: Answers, truth: Truth) -> Any:
 def with_settings(hypothesis: Hypothesis, entry: Entry) -> Hypothesis:
     """The hypothesis with what its first fold settled on, so that it can be fitted again."""
     return replace(hypothesis, settings=dict(hypothesis.settings) | dict(entry.settings))
+
+
+def _seconds(entry: Entry, remaining: float) -> float | None:
+    """What the next fold of ``entry`` may take of the seconds that remain; None: it must wait."""
+    stage, fold = entry.hypothesis.stage, entry.n_folds
+    if stage == "floor":
+        # costs next to nothing, and without it nothing may be released: on a machine that is busy
+        # with other work even this must not be killed
+        seconds = remaining
+    elif fold == 0:
+        seconds = remaining if stage == "simple" else max(FIRST_SHARE * remaining, 2.0)
+    else:
+        expected = max(entry.folds[f].job_s for f in range(fold))
+        expected /= 1.0 if fold > 1 else SEARCH_COST
+        if expected > remaining:
+            return None
+        # a fresh process imports its libraries inside this time
+        seconds = max(3.0 * expected, IMPORT_S)
+    seconds = min(seconds, remaining)
+    enough = seconds >= LEAST_S or (fold == 0 and stage == "simple")
+    return seconds if enough else None
