@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,19 @@ from sqlalchemy.exc import DatabaseError
 
 from everfit.errors import ArtefactRefused, ModelUnknown, Refused, StoreBusy, UsageError
 from everfit.records import Because
-from everfit.store import STORES, Journal, RunHandle
-from tests.store.build import decision, packed, release, version
+from everfit.store import STORES, Journal, RunHandle, Traffic, open_store
+from tests.postgres import fresh_schema
+from tests.store.build import AT, decision, packed, release, version
+
+OPENERS = {
+    **STORES,
+    "postgresql": lambda folder: open_store(fresh_schema(), files=folder),
+}
 
 
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(params=sorted(OPENERS))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
-    opened = STORES[request.param](tmp_path / "store")
+    opened = OPENERS[request.param](tmp_path / "store")
     yield opened
     opened.close()
 
@@ -31,7 +37,7 @@ def run(store: Journal) -> RunHandle:
 
 
 def test_all_kinds_of_store_are_found() -> None:
-    assert sorted(STORES) == ["sqlite-file", "sqlite-memory"]
+    assert sorted(OPENERS) == ["postgresql", "sqlite-file", "sqlite-memory"]
 
 
 def test_a_run_is_kept_with_what_it_was_asked(store: Journal, run: RunHandle) -> None:
@@ -351,6 +357,190 @@ def test_a_version_without_a_folder_is_not_committed(store: Journal, run: RunHan
         store.commit(decision(), version=version(1, "models/churn/v1"), run=run)
 
     assert store.decisions("churn") == ()
+
+
+def test_a_canary_and_a_shadow_are_found_by_name_and_stay_challengers(
+    store: Journal, run: RunHandle
+) -> None:
+    release(store, run, 1)
+    for number, alias in ((2, "canary"), (3, "shadow")):
+        made = version(number, packed(store, number))
+        store.commit(decision(kind="kept"), version=made, aliases={alias: number}, run=run)
+
+    states = {v.name: v.state for v in store.versions("churn")}
+    found = {name: store.version("churn", name).name for name in ("canary", "shadow")}
+
+    assert states == {"v3": "challenger", "v2": "challenger", "v1": "champion"}
+    assert found == {"canary": "v2", "shadow": "v3"}
+    with pytest.raises(ModelUnknown, match="(?s)v1, canary, champion, shadow.*'canary'"):
+        store.version("churn", "canery")
+
+
+def test_a_canary_that_ended_is_no_name_any_more(store: Journal, run: RunHandle) -> None:
+    release(store, run, 1)
+    made = version(2, packed(store, 2))
+    store.commit(decision(kind="kept"), version=made, aliases={"canary": 2}, run=run)
+
+    store.commit(decision(kind="kept"), aliases={"canary": None})
+
+    with pytest.raises(ModelUnknown, match="no version 'canary'"):
+        store.version("churn", "canary")
+
+
+def test_a_canary_that_is_promoted_is_champion(store: Journal, run: RunHandle) -> None:
+    release(store, run, 1)
+    made = version(2, packed(store, 2))
+    store.commit(decision(kind="kept"), version=made, aliases={"canary": 2}, run=run)
+
+    store.commit(decision(), aliases={"champion": 2, "previous": 1, "canary": None})
+
+    states = {v.name: v.state for v in store.versions("churn")}
+    assert states == {"v2": "champion", "v1": "previous"}
+
+
+def test_traffic_is_all_the_champions_until_somebody_says_otherwise(
+    store: Journal, run: RunHandle
+) -> None:
+    assert store.traffic("churn") == Traffic(0.0, 0.0, 0)
+
+
+def test_traffic_changes_with_its_decision_and_counts_its_changes(
+    store: Journal, run: RunHandle
+) -> None:
+    first = store.commit(decision(kind="kept"), traffic=Traffic(0.1, 0.05))
+    one = store.traffic("churn")
+    store.commit(decision(kind="kept"), traffic=replace(one, share=0.25))
+
+    assert one == Traffic(0.1, 0.05, 1)
+    assert store.traffic("churn") == Traffic(0.25, 0.05, 2)
+    assert store.decisions("churn")[-1] == first
+
+
+def test_traffic_that_another_changed_meanwhile_is_left_as_it_is(
+    store: Journal, run: RunHandle
+) -> None:
+    seen = store.traffic("churn")
+    store.commit(decision(kind="kept"), traffic=replace(seen, share=0.5))
+    ledger = store.decisions("churn")
+
+    with pytest.raises(Refused, match="(?s)traffic of 'churn' was changed.*canary 0.5"):
+        store.commit(decision(kind="kept"), traffic=replace(seen, share=0.1))
+
+    assert store.traffic("churn") == Traffic(0.5, 0.0, 1)
+    assert store.decisions("churn") == ledger
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan, math.inf])
+def test_a_share_that_is_none_is_refused_and_nothing_is_written(
+    store: Journal, run: RunHandle, wrong: float
+) -> None:
+    with pytest.raises(UsageError, match="(?s)holdout of traffic.*a number from 0 to 1"):
+        store.commit(decision(kind="kept"), traffic=Traffic(0.1, wrong))
+
+    assert store.traffic("churn") == Traffic()
+    assert store.decisions("churn") == ()
+
+
+def test_what_a_mirror_was_told_is_kept_by_target_kind_and_item(store: Journal) -> None:
+    store.note_mirrored("http://a", "run", "1", remote="4f2")
+    store.note_mirrored("http://a", "version", "churn/1", remote="churn/9")
+    store.note_mirrored("http://b", "run", "1", error="refused", next_try_at=AT)
+
+    told = store.mirrored("http://a")
+
+    assert {key: found.remote for key, found in told.items()} == {
+        ("run", "1"): "4f2",
+        ("version", "churn/1"): "churn/9",
+    }
+    assert all(found.done_at for found in told.values())
+    assert store.mirrored("http://c") == {}
+
+
+def test_a_mirror_that_fails_is_tried_again_and_then_done(store: Journal) -> None:
+    later = AT + timedelta(minutes=5)
+    store.note_mirrored("http://a", "run", "1", remote="4f2", next_try_at=AT)  # begun, not done
+    failed = store.note_mirrored("http://a", "run", "1", error="no route", next_try_at=later)
+    done = store.note_mirrored("http://a", "run", "1")
+
+    assert (failed.remote, failed.tries, failed.error) == ("4f2", 2, "no route")
+    assert (failed.next_try_at, failed.done_at) == (later, None)
+    assert (done.remote, done.tries, done.error, done.next_try_at) == ("4f2", 3, "", None)
+    assert done.done_at is not None
+    assert store.mirrored("http://a") == {("run", "1"): done}
+
+
+def test_the_error_of_a_mirror_may_be_any_text(store: Journal) -> None:
+    noted = store.note_mirrored("http://a", "run", "1", error="a\0b \ud800 ☃" + "x" * 5_000)
+
+    assert noted.error.startswith("a?b ? ☃xxx")
+    assert len(noted.error) == 2_000
+
+
+@pytest.mark.parametrize("field", ["target", "kind", "item", "remote"])
+@pytest.mark.parametrize("text", ["x" * 300, "a\0b", "\ud800"])
+def test_a_name_that_a_mirror_cannot_keep_is_told(store: Journal, field: str, text: str) -> None:
+    names = {"target": "http://a", "kind": "run", "item": "1", "remote": "", field: text}
+
+    with pytest.raises(UsageError, match=f"{field} of a mirrored item cannot be kept"):
+        store.note_mirrored(**names)
+
+    assert store.mirrored(names["target"]) == {}
+
+
+ODD = {
+    "nul": "a\0b",
+    "half a character": "\ud800 alone",
+    "astral": "🙂𝔘 \u200f\ufeff",
+    "quotes": "' \" \\ %s %(x)s :name $1 ; --",
+    "long": "ü" * 20_000,
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_odd_text_is_given_back_as_it_was(store: Journal, run: RunHandle, odd: str) -> None:
+    given = replace(decision(by=odd), headline=odd, not_done=(odd,))
+    store.save_trial(run, "k", {odd: [odd]})
+
+    kept = store.commit(given, run=run)
+    store.finish_run(run, "done", (), {"study": {odd: odd}})
+
+    assert (kept.headline, kept.by, kept.not_done) == (odd, odd, (odd,))
+    assert store.decisions("churn") == (kept,)
+    assert store.trial("k") == ({odd: [odd]}, None)
+    assert store.result("churn") == {"study": {odd: odd}}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+def test_odd_text_as_a_name_is_unknown_or_refused(store: Journal, run: RunHandle, odd: str) -> None:
+    assert store.champion(odd) is None
+    for ask in (store.decisions, store.runs, store.traffic):
+        with pytest.raises(ModelUnknown):
+            ask(odd)
+    with pytest.raises(ModelUnknown):
+        store.version("churn", odd)
+    with pytest.raises(UsageError):
+        store.begin_run(odd, {})
+    with pytest.raises(ModelUnknown):
+        store.commit(decision(odd))
+
+
+def test_times_are_kept_in_utc_whatever_zone_a_clock_is_in(store: Journal, run: RunHandle) -> None:
+    tokyo = AT.astimezone(timezone(timedelta(hours=9)))
+    store.clock = lambda: tokyo
+    store.finish_run(run, "done", [replace(decision(), at=tokyo)])
+
+    (row,) = store.runs("churn")
+    (kept,) = store.decisions("churn")
+
+    assert (row.ended_at, kept.at) == (AT, AT)
+    assert row.ended_at is not None and row.ended_at.utcoffset() == timedelta(0)
+
+
+def test_names_of_models_are_sorted_alike_everywhere(store: Journal) -> None:
+    for name in ("b", "a-b", "ab", "a-c", "a1"):
+        store.begin_run(name, {})
+
+    assert store.models() == ("a-b", "a-c", "a1", "ab", "b")
 
 
 def test_an_unknown_model_offers_near_names(store: Journal, run: RunHandle) -> None:

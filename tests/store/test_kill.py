@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import tempfile
 import time
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from everfit.store import Journal, open_store
+from everfit.store import Journal
 from everfit.store.artefacts import tree_sha256
 from everfit.store.database import Database
 from tests.store.build import decision, release
@@ -72,38 +71,38 @@ def in_child(act: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def whole_run(store: Journal) -> None:
+def whole_run(store: Journal, model: str = "churn") -> None:
     """The same command each time: one trial, one release, unless they are there already."""
-    run = store.begin_run("churn", {"seed": 0})
-    if store.trial("fold-1", run) is None:
+    run = store.begin_run(model, {"seed": 0})
+    if store.trial(f"fold-of-{model}", run) is None:
         folder = store.artefacts.stage()
         (folder / "model.txt").write_text("tree" * 50)
-        store.save_trial(run, "fold-1", {"loss": 0.4}, folder)
-    if store.champion("churn") is None:
-        release(store, run, store.next_number("churn"))
-    store.finish_run(run, "done", [decision(kind="studied")])
+        store.save_trial(run, f"fold-of-{model}", {"loss": 0.4}, folder)
+    if store.champion(model) is None:
+        release(store, run, store.next_number(model), model=model)
+    store.finish_run(run, "done", [decision(model, kind="studied")])
 
 
-def story(store: Journal) -> list[tuple[str, str]]:
-    return [(d.kind, d.version) for d in store.decisions("churn", newest_first=False)]
+def story(store: Journal, model: str = "churn") -> list[tuple[str, str]]:
+    return [(d.kind, d.version) for d in store.decisions(model, newest_first=False)]
 
 
-def check_whole(store: Journal) -> None:
+def check_whole(store: Journal, model: str) -> None:
     """No half of anything: what rows speak of is there, and rows agree with each other."""
-    if "churn" not in store.models():
+    if model not in store.models():
         return
-    kinds = [kind for kind, _ in story(store)]
-    versions = store.versions("churn")
+    kinds = [kind for kind, _ in story(store, model)]
+    versions = store.versions(model)
     assert kinds in ([], ["released"], ["released", "studied"])
     assert [v.state for v in versions] == (["champion"] if "released" in kinds else [])
     for version in versions:
         assert (Path(version.folder) / "m0" / "model.txt").read_text() == "model"
-    kept = store.trial("fold-1")
+    kept = store.trial(f"fold-of-{model}")
     if kept is not None:
         assert kept[1] is not None
         assert (kept[1] / "model.txt").read_text() == "tree" * 50
     running = "studied" not in kinds
-    assert [row.state for row in store.runs("churn")][:1] in (
+    assert [row.state for row in store.runs(model)][:1] in (
         [["interrupted"], []] if running else [["done"]]
     )
 
@@ -119,61 +118,63 @@ def quick_disk(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_kill_at_any_statement_or_file_call_leaves_old_or_new(quick_disk: Path) -> None:
-    open_store(quick_disk / "empty")
+def test_a_kill_at_any_statement_or_file_call_leaves_old_or_new(
+    quick_disk: Path, new_store: Callable[[Path], Callable[[], Journal]]
+) -> None:
+    again = new_store(quick_disk)
+    store = again()
     points = 0
     while True:
         points += 1
-        root = quick_disk / f"store-{points}"
-        shutil.copytree(quick_disk / "empty", root)
+        model = f"m{points}"
 
-        def doomed(root: Path = root, at: int = points) -> None:
+        def doomed(model: str = model, at: int = points) -> None:
             count = Countdown(at)
             with watched_files(count):
-                store = open_store(root)
-                watch_statements(store, count)
-                whole_run(store)
+                mine = again()
+                watch_statements(mine, count)
+                whole_run(mine, model)
 
         ended = in_child(doomed)
         if ended == 0:
             break  # it counted past the last point
         assert ended == -signal.SIGKILL
-        store = open_store(root)
-        check_whole(store)
-        whole_run(store)  # the dead owner's hold is taken over at once
+        check_whole(store, model)
+        whole_run(store, model)  # the dead owner's hold is taken over at once
 
-        assert story(store) == [("released", "v1"), ("studied", "")]
-        assert not list((root / "staging").glob("*"))
-        assert [p.name for p in (root / "models" / "churn").iterdir()] == ["v1"]
+        assert story(store, model) == [("released", "v1"), ("studied", "")]
+        assert not list((quick_disk / "staging").glob("*"))
+        assert [p.name for p in (quick_disk / "models" / model).iterdir()] == ["v1"]
 
-    assert story(open_store(root)) == [("released", "v1"), ("studied", "")]
+    assert story(store, model) == [("released", "v1"), ("studied", "")]
     assert points > 50  # the countdown really walked through the whole run
+    store.close()
 
 
 @pytest.mark.parametrize("at", [1, 4, 9, 16, 25])
 def test_a_kill_while_the_store_is_made_leaves_none_or_all_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+    again: Callable[[], Journal], monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     count = Countdown(at)
 
     def doomed() -> None:
         made = Database.__init__
 
-        def watched(self: Database, url: str) -> None:
-            made(self, url)
+        def watched(self: Database, url: str, **more: Any) -> None:
+            made(self, url, **more)
             event.listen(self.engine, "before_cursor_execute", count)
 
         monkeypatch.setattr(Database, "__init__", watched)
-        open_store(tmp_path)
+        again()
 
     assert in_child(doomed) == -signal.SIGKILL
 
-    whole_run(open_store(tmp_path))
+    whole_run(again())
 
 
-def test_finished_trials_are_not_repeated_after_a_kill(tmp_path: Path) -> None:
+def test_finished_trials_are_not_repeated_after_a_kill(again: Callable[[], Journal]) -> None:
     def doomed() -> None:
-        store = open_store(tmp_path)
+        store = again()
         run = store.begin_run("churn", {})
         for number in range(3):
             folder = store.artefacts.stage()
@@ -183,7 +184,7 @@ def test_finished_trials_are_not_repeated_after_a_kill(tmp_path: Path) -> None:
 
     assert in_child(doomed) == -signal.SIGKILL
 
-    store = open_store(tmp_path)
+    store = again()
     store.begin_run("churn", {})
 
     found = [store.trial(f"fold-{number}") for number in range(3)]
@@ -191,15 +192,17 @@ def test_finished_trials_are_not_repeated_after_a_kill(tmp_path: Path) -> None:
     assert [row.state for row in store.runs("churn")] == ["running", "interrupted"]
 
 
-def test_what_was_acknowledged_survives_kills_at_random_moments(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_kills_at_random_moments(
+    again: Callable[[], Journal],
+) -> None:
     rng = random.Random(0)
-    open_store(tmp_path).begin_run("churn", {})  # makes the model
+    again().begin_run("churn", {})  # makes the model
     before: set[int] = set()
     for _ in range(8):
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            store = open_store(tmp_path)
+            store = again()
             while True:
                 made = store.commit(decision(kind="kept"))
                 os.write(write, made.id.to_bytes(4, "big"))
@@ -212,7 +215,7 @@ def test_what_was_acknowledged_survives_kills_at_random_moments(tmp_path: Path) 
             told += pipe.read()
         acknowledged = {int.from_bytes(told[i : i + 4], "big") for i in range(0, len(told), 4)}
 
-        found = {d.id for d in open_store(tmp_path).decisions("churn")}
+        found = {d.id for d in again().decisions("churn")}
 
         # all that was said to be kept, all from before, and at most the one under way
         assert before | acknowledged <= found

@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from everfit.errors import StoreBusy
-from everfit.store import lease, open_store
+from everfit.store import Journal, lease
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> Iterator[int]:
-    """The pid of another process that holds churn in the store at ``tmp_path``."""
+def holder(again: Callable[[], Journal]) -> Iterator[int]:
+    """The pid of another process that holds churn in the store that ``again`` opens."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        open_store(tmp_path).begin_run("churn", {})
+        again().begin_run("churn", {})
         os.write(write, b"x")
         time.sleep(60)
         os._exit(0)
@@ -37,8 +36,8 @@ def holder(tmp_path: Path) -> Iterator[int]:
         pass
 
 
-def test_of_many_processes_that_begin_at_once_one_runs(tmp_path: Path) -> None:
-    open_store(tmp_path)
+def test_of_many_processes_that_begin_at_once_one_runs(again: Callable[[], Journal]) -> None:
+    again()
     start = time.monotonic() + 0.3
     children = []
     for _ in range(6):
@@ -46,7 +45,7 @@ def test_of_many_processes_that_begin_at_once_one_runs(tmp_path: Path) -> None:
         if pid == 0:
             time.sleep(max(0.0, start - time.monotonic()))
             try:
-                open_store(tmp_path).begin_run("churn", {})
+                again().begin_run("churn", {})
             except StoreBusy:
                 os._exit(7)
             time.sleep(2.0)  # the winner lives until the others have asked
@@ -56,17 +55,17 @@ def test_of_many_processes_that_begin_at_once_one_runs(tmp_path: Path) -> None:
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
 
     assert sorted(codes) == [0, 7, 7, 7, 7, 7]
-    assert len(open_store(tmp_path).runs("churn")) == 1
+    assert len(again().runs("churn")) == 1
 
 
-def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
+def test_many_processes_may_make_the_same_store_at_once(again: Callable[[], Journal]) -> None:
     children = []
     for number in range(4):
         pid = os.fork()
         if pid == 0:
             try:
-                open_store(tmp_path).begin_run(f"model-{number}", {})
-                open_store(tmp_path).artefacts.key()
+                again().begin_run(f"model-{number}", {})
+                again().artefacts.key()
                 os._exit(0)
             except BaseException as error:
                 os.write(2, repr(error).encode())
@@ -76,25 +75,27 @@ def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
 
     assert codes == [0, 0, 0, 0]
-    assert len(open_store(tmp_path).models()) == 4
+    assert len(again().models()) == 4
 
 
-def test_the_one_who_waits_is_told_the_pid_and_since_when(tmp_path: Path, holder: int) -> None:
+def test_the_one_who_waits_is_told_the_pid_and_since_when(
+    again: Callable[[], Journal], holder: int
+) -> None:
     with pytest.raises(StoreBusy, match=rf"process {holder} on \S+, since \d\d \w\w\w \d\d:\d\d"):
-        open_store(tmp_path).begin_run("churn", {})
+        again().begin_run("churn", {})
 
 
-def test_a_stopped_process_still_holds_its_model(tmp_path: Path, holder: int) -> None:
+def test_a_stopped_process_still_holds_its_model(again: Callable[[], Journal], holder: int) -> None:
     os.kill(holder, signal.SIGSTOP)
 
     with pytest.raises(StoreBusy, match="holds model 'churn'"):
-        open_store(tmp_path).begin_run("churn", {})
+        again().begin_run("churn", {})
 
 
 def test_a_process_that_lives_here_keeps_its_model_through_a_long_fit(
-    tmp_path: Path, holder: int
+    again: Callable[[], Journal], holder: int
 ) -> None:
-    store = open_store(tmp_path)
+    store = again()
     store.clock = lambda: datetime.now(UTC) + timedelta(hours=9)
 
     with pytest.raises(StoreBusy, match=f"process {holder} "):
@@ -103,8 +104,8 @@ def test_a_process_that_lives_here_keeps_its_model_through_a_long_fit(
     assert store.runs("churn")[0].state == "running"
 
 
-def test_a_dead_owner_is_followed_at_once(tmp_path: Path, holder: int) -> None:
-    store = open_store(tmp_path)
+def test_a_dead_owner_is_followed_at_once(again: Callable[[], Journal], holder: int) -> None:
+    store = again()
     os.kill(holder, signal.SIGKILL)
     os.waitpid(holder, 0)
 
@@ -116,12 +117,12 @@ def test_a_dead_owner_is_followed_at_once(tmp_path: Path, holder: int) -> None:
 
 
 def test_a_dead_owner_that_its_parent_has_not_asked_for_is_dead(
-    tmp_path: Path, holder: int
+    again: Callable[[], Journal], holder: int
 ) -> None:
     os.kill(holder, signal.SIGKILL)
     os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)  # dead, but its id is still taken
 
-    assert open_store(tmp_path).begin_run("churn", {}).epoch == 2
+    assert again().begin_run("churn", {}).epoch == 2
 
 
 def test_a_process_that_got_the_id_of_a_dead_one_is_not_taken_for_it() -> None:
@@ -131,8 +132,10 @@ def test_a_process_that_got_the_id_of_a_dead_one_is_not_taken_for_it() -> None:
     assert lease.is_gone(lease.Owner(me.pid, me.host, "began at another time"), host=me.host)
 
 
-def test_a_process_of_another_host_is_believed_until_its_hold_expires(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_a_process_of_another_host_is_believed_until_its_hold_expires(
+    again: Callable[[], Journal],
+) -> None:
+    store = again()
     store.begin_run("churn", {})
     with store.database.write() as connection:
         connection.execute(text("UPDATE lease SET host = 'elsewhere/pid:[1]', pid = 999999"))
@@ -144,8 +147,8 @@ def test_a_process_of_another_host_is_believed_until_its_hold_expires(tmp_path: 
     assert store.begin_run("churn", {}).epoch == 2
 
 
-def test_a_heartbeat_pushes_the_expiry_on(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_a_heartbeat_pushes_the_expiry_on(again: Callable[[], Journal]) -> None:
+    store = again()
     run = store.begin_run("churn", {})
     store.clock = lambda: datetime.now(UTC) + timedelta(seconds=lease.TTL_S - 1)
     store.heartbeat(run)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_mock_engine, inspect, text
+from sqlalchemy import create_engine, create_mock_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import NullPool
 
 from everfit.errors import Refused
-from everfit.store import open_store, schema
+from everfit.store import Traffic, open_store, schema
 from everfit.store.migrations import VERSIONS, bring_up, stored
-from tests.store.build import AT, release
+from tests.postgres import fresh_database, fresh_schema
+from tests.store.build import AT, decision, side_by_side
 
 STEP = """
 from alembic import op
@@ -32,11 +38,16 @@ def upgrade():
 """
 
 
+NEXT, LAST = schema.SCHEMA + 1, schema.SCHEMA + 2
+
+
 def scripts(folder: Path, then: str = "pass") -> Path:
-    """Steps 1 to 3, where only 2 and 3 do something."""
-    (folder / "schema_1.py").write_text((VERSIONS / "schema_1.py").read_text())
-    (folder / "schema_2.py").write_text(STEP.format(number=2, before=1, then="pass"))
-    (folder / "schema_3.py").write_text(STEP.format(number=3, before=2, then=then))
+    """The real steps, and two more that add a column each."""
+    for step in VERSIONS.glob("schema_*.py"):
+        (folder / step.name).write_text(step.read_text())
+    for number, act in ((NEXT, "pass"), (LAST, then)):
+        text = STEP.format(number=number, before=number - 1, then=act)
+        (folder / f"schema_{number}.py").write_text(text)
     return folder
 
 
@@ -51,29 +62,131 @@ def ddl(dialect: str) -> str:
     return "\n".join(sorted(lines))  # SQLAlchemy gives the indexes of a table in any order
 
 
-def test_an_older_store_is_moved_up_and_keeps_what_it_had(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "store")
-    made = release(store, store.begin_run("churn", {}), 1)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a store as the first release left it: two models, three versions, real rows."""
+    script = (Path(__file__).parent / f"filled_1.{request.param}.sql").read_text()
+    (tmp_path / "models").mkdir()
+    if request.param == "sqlite":
+        with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+            connection.executescript(script)
+        return f"sqlite:///{tmp_path}/old.db"
+    url = fresh_database()  # the dump names the schema public
+    run_script(url, script)
+    return url
 
-    bring_up(store.database, AT, to=3, scripts=scripts(tmp_path))
+
+def run_script(url: str, script: str) -> None:
+    with closing(psycopg.connect(url.replace("+psycopg", ""))) as connection:
+        connection.execute(script)
+        connection.commit()
+
+
+def schema_number(url: str) -> int:
+    return int(rows(url, "SELECT value FROM setting WHERE name = 'schema'")[0][0])
+
+
+def rows(url: str, asked: str) -> list[tuple[Any, ...]]:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(asked))]
+
+
+def test_a_store_of_the_first_release_keeps_all_it_had(filled: str, tmp_path: Path) -> None:
+    tables = ("model", "run", "trial", "decision", "version", "alias", "alias_log", "lease")
+    before = {table: rows(filled, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+    assert schema_number(filled) == 1
+
+    store = open_store(filled, files=tmp_path)
+
+    assert schema_number(filled) == schema.SCHEMA
+    assert {t: rows(filled, f"SELECT * FROM {t} ORDER BY 1, 2") for t in tables} == before
+    assert [d.kind for d in store.decisions("churn")] == [
+        "refused",
+        "rolled_back",
+        "studied",
+        "released",
+        "released",
+    ]
+    states = {v.name: v.state for v in store.versions("churn")}
+    assert states == {"v3": "refused", "v2": "retired", "v1": "champion"}
+    assert store.runs("churn")[0].spec["note"] == "ä ☃ 'quoted'"
+    store.close()
+
+
+def test_a_store_of_the_first_release_takes_all_that_is_new(filled: str, tmp_path: Path) -> None:
+    store = open_store(filled, files=tmp_path)
+
+    made = store.commit(decision(kind="kept"), aliases={"canary": 2}, traffic=Traffic(0.1))
+    run = store.begin_run("churn", {})
+    store.note_mirrored("http://a", "run", run.id, remote="4f2")
+
+    assert made.id == 6
+    assert (store.traffic("churn").share, store.version("churn", "canary").name) == (0.1, "v2")
+    assert len(store.mirrored("http://a")) == 1
+    with (
+        pytest.raises(IntegrityError, match="append-only"),
+        store.database.write() as connection,
+    ):
+        connection.execute(text("DELETE FROM decision"))
+    store.close()
+
+
+def test_an_old_store_that_was_moved_up_is_like_a_new_one(filled: str, tmp_path: Path) -> None:
+    server = filled.startswith("postgresql")
+    new = fresh_schema() if server else f"sqlite:///{tmp_path}/new.db"
+    old_store, new_store = open_store(filled, files=tmp_path), open_store(new, files=tmp_path)
+
+    with old_store.database.read() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), schema.tables)
+
+    assert differences == []
+    guards = (
+        "SELECT tgname, tgtype FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
+        "WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace ORDER BY 1"
+        if server
+        else "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY 1"
+    )
+    assert rows(filled, guards) == rows(new, guards)
+    assert len(rows(new, guards)) == 6
+    old_store.close()
+    new_store.close()
+
+
+def test_an_older_store_is_moved_up_by_all_steps_in_turn(filled: str, tmp_path: Path) -> None:
+    store = open_store(filled, files=tmp_path)
+    ledger = store.decisions("churn")
+
+    bring_up(store.database, AT, files=tmp_path, to=LAST, scripts=scripts(tmp_path))
 
     with store.database.read() as connection:
         names = {column["name"] for column in inspect(connection).get_columns("model")}
-        assert stored(connection) == 3
-    assert {"note_2", "note_3"} <= names
-    assert store.decisions("churn") == (made,)
+        assert stored(connection) == LAST
+    assert {f"note_{NEXT}", f"note_{LAST}"} <= names
+    assert store.decisions("churn") == ledger
+    store.close()
 
 
-def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "store")
+def test_a_step_that_fails_leaves_the_store_as_it_was(filled: str, tmp_path: Path) -> None:
+    store = open_store(filled, files=tmp_path)
+    broken = scripts(tmp_path, "raise ValueError('broke')")
 
     with pytest.raises(ValueError, match="broke"):
-        bring_up(store.database, AT, to=3, scripts=scripts(tmp_path, "raise ValueError('broke')"))
+        bring_up(store.database, AT, files=tmp_path, to=LAST, scripts=broken)
 
     with store.database.read() as connection:
         names = {column["name"] for column in inspect(connection).get_columns("model")}
-        assert stored(connection) == 1
+        assert stored(connection) == schema.SCHEMA
     assert names == {"name", "created_at"}
+    store.close()
+
+
+def test_many_processes_may_move_the_same_store_up_at_once(filled: str, tmp_path: Path) -> None:
+    def open_it() -> None:
+        open_store(filled, files=tmp_path).close()
+
+    assert side_by_side([open_it] * 3) == [0, 0, 0]
+    assert schema_number(filled) == schema.SCHEMA
 
 
 def test_a_store_of_a_newer_everfit_is_refused_and_not_touched(tmp_path: Path) -> None:
@@ -114,7 +227,7 @@ def test_postgresql_gets_tables_and_guards_of_its_own() -> None:
     made = ddl("postgresql")
 
     assert len(re.findall("CREATE TABLE", made)) == len(schema.tables.tables)
-    assert len(re.findall("CREATE TRIGGER", made)) == len(schema.APPEND_ONLY)
+    assert len(re.findall("CREATE TRIGGER", made)) == 2 * len(schema.APPEND_ONLY)
     assert "RAISE(ABORT" not in made
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from everfit.errors import ModelUnknown, SettingsError, StoreBusy, StoreFailed
-from everfit.store import database, open_store
+from everfit.store import Journal, RunHandle, database, open_store
 from everfit.store.database import journal_mode
 from tests.store.build import decision, packed, release
 
@@ -52,7 +55,17 @@ def test_only_reading_makes_no_store(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.parametrize("url", ["nosuchdb://host/name", "postgresql+nodriver://u:secret@h/n"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuchdb://host/name",
+        "mysql://u:secret@h/n",
+        "postgresql+nodriver://u:secret@h/n",
+        "postgresql://u:a@secret@h:port/n",
+        "postgresql+nodriver://h/n?password=secret",
+        "://secret@",
+    ],
+)
 def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match="store's URL cannot be used") as caught:
         open_store(url)
@@ -151,3 +164,54 @@ def test_an_alias_cannot_point_to_nothing(tmp_path: Path) -> None:
         store.database.write() as connection,
     ):
         connection.execute(text("UPDATE alias SET number = 2"))
+
+
+def test_the_files_of_a_url_are_found_again_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/kept.db"
+    monkeypatch.chdir(tmp_path)
+    first = open_store(url)
+    release(first, first.begin_run("churn", {}), 1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    again = open_store(url)
+
+    assert again.root == first.root == tmp_path / ".everfit"
+    assert again.begin_run("prices", {}).epoch == 1
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("ask", [lambda s: s.key(), lambda s: s.begin_run("churn", {})])
+def test_a_store_whose_files_are_elsewhere_says_where_they_were(
+    tmp_path: Path, ask: Callable[[Journal], object]
+) -> None:
+    url = f"sqlite:///{tmp_path}/kept.db"
+    first = open_store(url, files=tmp_path / "files")
+    release(first, first.begin_run("churn", {}), 1)
+    (tmp_path / "files").rename(tmp_path / "moved")
+    astray = open_store(url, files=tmp_path / "empty")
+
+    with pytest.raises(SettingsError, match="(?s)1 versions are not in .*empty.*files when"):
+        ask(astray)
+
+    assert not (tmp_path / "empty" / "key").exists()
+    assert astray.decisions("churn") == first.decisions("churn")  # the ledger can still be read
+    first.finish_run(RunHandle("1", "churn", 1), "done")
+    ask(open_store(url, files=tmp_path / "moved"))
+
+
+def test_only_reading_makes_no_file_of_a_url(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnknown, match="there is no store at sqlite"):
+        open_store(f"sqlite:///{tmp_path}/none.db", files=tmp_path / "files", create=False)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_the_store_are_imported_only_when_they_are_used() -> None:
+    code = "import sys, everfit.store, everfit.store.contract; print('sqlalchemy' in sys.modules)"
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert told.stdout.strip() == "False"

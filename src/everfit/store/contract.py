@@ -65,6 +65,34 @@ class Alias:
     decision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How requests are shared out, by key: shares from 0 to 1, all zero when nobody has said.
+
+    ``share`` goes to the version that the alias ``canary`` names; ``holdout`` stays with the
+    champion, whatever else is tried. ``rev`` counts the changes.
+    """
+
+    share: float = 0.0
+    holdout: float = 0.0
+    rev: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What another registry knows of one thing of ours: ``remote`` is its name over there.
+
+    ``tries`` counts attempts, ``error`` is what the last one met, ``next_try_at`` when to try
+    again and ``done_at`` when it was all told; times in UTC.
+    """
+
+    remote: str = ""
+    tries: int = 0
+    error: str = ""
+    next_try_at: datetime | None = None
+    done_at: datetime | None = None
+
+
 class Reading(Protocol):
     """What may be asked of a store.
 
@@ -93,7 +121,7 @@ class Reading(Protocol):
         ...
 
     def version(self, model: str, name: str) -> Version:
-        """The version called ``v3``, ``3``, ``champion`` or ``previous``."""
+        """The version called ``v3`` or ``3``, or by an alias such as ``champion``."""
         ...
 
     def champion(self, model: str) -> Version | None:
@@ -102,6 +130,18 @@ class Reading(Protocol):
 
     def aliases(self, model: str) -> Mapping[str, Alias]:
         """Where each alias points now."""
+        ...
+
+    def traffic(self, model: str) -> Traffic:
+        """How requests of ``model`` are shared out."""
+        ...
+
+    def mirrored(self, target: str) -> Mapping[tuple[str, str], Mirrored]:
+        """What the registry ``target`` has been told, by kind and item."""
+        ...
+
+    def revision(self) -> int:
+        """The number of the newest decision about any model; 0 when there is none."""
         ...
 
     def next_number(self, model: str) -> int:
@@ -123,6 +163,10 @@ class Store(Reading, Protocol):
       model; the model of a dead process is taken over at once.
     * Fenced: every write of a run that lost its model raises ``StoreBusy`` and changes nothing.
     * Append-only: decisions, versions and moves of aliases are never changed or deleted.
+
+    Any method may raise ``StoreFailed`` (disk full, rights, damage), ``StoreBusy`` (others kept the
+    database locked) or ``Unreachable`` (a server is away); then nothing was written, unless a
+    server went away during the commit itself.
     """
 
     @property
@@ -136,6 +180,7 @@ class Store(Reading, Protocol):
         Raises
         ------
         UsageError : the name cannot be a model's
+        SettingsError : the folders of the versions are not where the store was opened
         StoreBusy : another run holds the model; says its pid and since when
         """
         ...
@@ -185,18 +230,42 @@ class Store(Reading, Protocol):
         aliases: Mapping[str, int | None] | None = None,
         run: RunHandle | None = None,
         seen: Mapping[str, int] | None = None,
+        traffic: Traffic | None = None,
     ) -> Decision:
         """Write a decision with the version and the moves it made, in one transaction.
 
         ``aliases`` says which version number each alias shall point to. A move is refused when
         the alias was moved by another since ``seen`` (revisions; by default those when the run
-        began, or none).
+        began, or none). ``traffic`` is a changed copy of what :meth:`traffic` gave, and is
+        refused when another changed it since.
 
         Raises
         ------
         StoreBusy : the run lost its model
-        Refused : an alias moved meanwhile, or the version exists
+        Refused : an alias or the traffic was changed meanwhile, or the version exists
         ModelUnknown : no such model or version
+        UsageError : a share of the traffic is not from 0 to 1
+        """
+        ...
+
+    def note_mirrored(
+        self,
+        target: str,
+        kind: str,
+        item: str,
+        *,
+        remote: str = "",
+        error: str = "",
+        next_try_at: datetime | None = None,
+    ) -> Mirrored:
+        """Count a try to tell ``target`` about an item; it is done when nothing is left to try.
+
+        It is not done while there is an ``error`` or a ``next_try_at``. An empty ``remote`` keeps
+        the name that was noted before. ``error`` is for people, and is cut at 2,000 characters.
+
+        Raises
+        ------
+        UsageError : ``target``, ``kind``, ``item`` or ``remote`` is too long to be kept
         """
         ...
 
@@ -216,7 +285,12 @@ class Store(Reading, Protocol):
         ...
 
     def key(self) -> bytes:
-        """The 32 bytes that sign manifests of this store."""
+        """The 32 bytes that sign manifests of this store.
+
+        Raises
+        ------
+        SettingsError : the folders of the versions are not where the store was opened
+        """
         ...
 
     def prune(self, model: str) -> int:

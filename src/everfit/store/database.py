@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from everfit.errors import StoreBusy, StoreFailed
+from everfit.errors import EverfitError, StoreBusy, StoreFailed, Unreachable
+from everfit.store import postgresql
 
 # SQLite below this can damage a write-ahead log when it is reset while another connection
 # writes (https://www.sqlite.org/changes.html, 3.51.3); a rollback journal is safe with all.
 WAL_SAFE = (3, 51, 3)
 BUSY_MS = 10_000
+GONE_S = 5.0  # a server that answered before may be away for so long
 
 
 def journal_mode(sqlite_version: tuple[int, ...]) -> str:
@@ -37,13 +42,27 @@ class Database:
     """Whole transactions over one database URL; threads take turns.
 
     A file is opened anew for each transaction: nothing stays open that a forked child could
-    inherit, and a store on disk can be moved or removed at any time.
+    inherit, and a store on disk can be moved or removed at any time. A connection to a server is
+    kept, and made again when it broke; a server that is away for a moment is waited for.
     """
 
-    def __init__(self, url: str) -> None:
-        self.place = make_url(url).render_as_string(hide_password=True)
-        self.engine = _engine(url)
+    def __init__(self, url: str, *, turn: int = postgresql.TURN) -> None:
+        """``turn`` is the number that writers take turns on in a server.
+
+        Raises
+        ------
+        SettingsError : the driver of the URL is not installed
+        """
+        parsed = postgresql.named(make_url(url))
+        self.place = shown(parsed)
+        self.is_server = parsed.get_backend_name() == "postgresql"
+        self.engine = postgresql.engine(parsed) if self.is_server else _sqlite(parsed)
         self._turn = threading.RLock()
+        self._answered = False
+        if self.is_server:
+            event.listen(self.engine, "begin", _turns(turn))
+        self._connections = _Connections(self.engine)
+        weakref.finalize(self, self._connections.close)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -53,21 +72,55 @@ class Database:
         ------
         StoreBusy : another process kept the database locked
         StoreFailed : disk full, no rights, or damaged
+        Unreachable : the server does not answer
         """
-        with self._turn, self._told(), self.engine.connect() as opened:
-            connection = opened.execution_options(everfit_write=True)
-            with connection.begin():
-                yield connection
+        with self._my_turn(), self._told(), self._begun(everfit_write=True) as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One transaction that sees a single state of the database; errors as in write."""
-        with self._turn, self._told(), self.engine.connect() as connection, connection.begin():
+        single = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        options = single if self.is_server else {}
+        with self._my_turn(), self._told(), self._begun(**options) as connection:
             yield connection
 
     def close(self) -> None:
-        """Close what is open."""
-        self.engine.dispose()
+        """Close what is open; it is opened again when the database is next used."""
+        self._connections.close()
+
+    def _my_turn(self) -> threading.RLock:
+        if self._connections.leave_to_parent():
+            self._turn = threading.RLock()  # a thread that did not come along may hold the other
+        return self._turn
+
+    @contextmanager
+    def _begun(self, **options: Any) -> Iterator[Connection]:
+        until = time.monotonic() + (GONE_S if self._answered else 0.0)
+        with ExitStack() as stack:
+            while True:
+                try:
+                    with ExitStack() as attempt:
+                        opened = attempt.enter_context(self.engine.connect())
+                        connection = opened.execution_options(**options)
+                        attempt.enter_context(connection.begin())
+                        stack.push(attempt.pop_all())
+                    break
+                except DBAPIError as error:
+                    # nothing was done yet: the only moment at which trying again is safe
+                    told = self._word(error)
+                    if not isinstance(told, Unreachable) or isinstance(told, StoreBusy):
+                        raise
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(0.1)
+            self._answered = True
+            yield connection
+
+    def _word(self, error: DBAPIError) -> EverfitError:
+        if self.is_server:
+            return postgresql.in_our_words(error, self.place, BUSY_MS)
+        return _in_our_words(error, self.place)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -75,14 +128,57 @@ class Database:
             yield
         except IntegrityError:
             raise  # a rule of the schema: the caller knows what it means
-        except DatabaseError as error:
-            raise _in_our_words(error, self.place) from error
+        except DBAPIError as error:
+            raise self._word(error) from error
 
 
-def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+def shown(url: URL) -> str:
+    """``url`` for people: without passwords, wherever they stand.
+
+    Examples
+    --------
+    >>> shown(make_url("postgresql://ann:secret@db/shop?password=secret&sslmode=require"))
+    'postgresql://ann:***@db/shop?password=%2A%2A%2A&sslmode=require'
+    """
+    hidden = {key: "***" for key in url.query if "pass" in key.lower()}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+class _Connections:
+    """The open connections of an engine, and the process that they belong to."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.process = os.getpid()
+        self.parents: list[Any] = []  # kept: letting go of them would be seen by the server
+
+    def leave_to_parent(self) -> bool:
+        """Leave all connections to the parent when this process is a fork; gives whether it is.
+
+        Two processes that speak into one connection would hear each other's answers.
+        """
+        if os.getpid() == self.process:
+            return False
+        self.parents.append(self.engine.pool)
+        self.engine.dispose(close=False)
+        self.process = os.getpid()
+        return True
+
+    def close(self) -> None:
+        """Close what this process opened."""
+        self.leave_to_parent()
+        self.engine.dispose()
+
+
+def _turns(turn: int) -> Callable[[Connection], None]:
+    def take(connection: Connection) -> None:
+        if connection.get_execution_options().get("everfit_write", False):
+            postgresql.take_turn(connection, turn, BUSY_MS)
+
+    return take
+
+
+def _sqlite(parsed: URL) -> Engine:
     if parsed.database in (None, "", ":memory:"):
         engine = create_engine(
             parsed, poolclass=StaticPool, connect_args={"check_same_thread": False}
@@ -109,7 +205,7 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _in_our_words(error: DatabaseError, place: str) -> StoreBusy | StoreFailed:
+def _in_our_words(error: DBAPIError, place: str) -> StoreBusy | StoreFailed:
     said = str(error.orig)
     if "locked" in said or "busy" in said:
         return StoreBusy(

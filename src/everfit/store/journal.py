@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from everfit.errors import ArtefactRefused, Refused
+from everfit.errors import ArtefactRefused, Refused, SettingsError
 from everfit.plain import as_plain, from_plain
 from everfit.records import Decision, Version
-from everfit.store import lease, schema
+from everfit.store import lease, outbox, schema
 from everfit.store.artefacts import Artefacts, tree_sha256
-from everfit.store.contract import RunHandle, model_name, work_key
+from everfit.store.contract import Mirrored, RunHandle, Traffic, model_name, work_key
+from everfit.store.database import Database
 from everfit.store.ledger import Ledger, aliases, known_model
-from everfit.store.moves import move, revisions
+from everfit.store.migrations import setting
+from everfit.store.moves import move, revisions, share_out
+from everfit.store.pulse import Pulse
 
+BY_CHARS = 128
 KEPT_RUNS = 2  # finished work of this many runs of a model stays for the next one
 
 
 class Journal(Ledger):
     """A store in an SQL database with folders beside it. See ``contract.Store``."""
+
+    def __init__(self, database: Database, root: Path, clock: Callable[[], datetime]) -> None:
+        super().__init__(database, root, clock)
+        self._pulses: dict[str, Pulse] = {}
 
     @property
     def artefacts(self) -> Artefacts:
@@ -41,11 +51,13 @@ class Journal(Ledger):
 
     def key(self) -> bytes:
         """The 32 bytes that sign manifests; made at the first call."""
+        self._check_home()
         return self.artefacts.key()
 
     def begin_run(self, model: str, spec: Mapping[str, Any]) -> RunHandle:
         """Start a run and hold ``model``; a run whose process died counts as interrupted."""
         model_name(model)
+        self._check_home()
         run, at = schema.run, self._now()
         with self.database.write() as connection:
             self._make_model(connection, model, at)
@@ -73,7 +85,10 @@ class Journal(Ledger):
             ended = set(connection.execute(over).scalars())
         self.artefacts.forget_versions(model, known)
         self.artefacts.forget_staging(ended)
-        return RunHandle(str(_first(made)), model, epoch, seen)
+        handle = RunHandle(str(_first(made)), model, epoch, seen)
+        if self.database.is_server:
+            self._pulses[handle.id] = Pulse(_beat(weakref.ref(self), handle))
+        return handle
 
     def heartbeat(self, run: RunHandle) -> None:
         """Say that the run lives."""
@@ -88,6 +103,9 @@ class Journal(Ledger):
         result: Mapping[str, Any] | None = None,
     ) -> None:
         """Write the last decisions and what was found, and let go of the model."""
+        pulse = self._pulses.pop(run.id, None)
+        if pulse is not None:
+            pulse.stop()
         table = schema.run
         ended: dict[str, Any] = {"state": state, "ended_at": self._now()}
         if result is not None:
@@ -152,6 +170,7 @@ class Journal(Ledger):
         aliases: Mapping[str, int | None] | None = None,
         run: RunHandle | None = None,
         seen: Mapping[str, int] | None = None,
+        traffic: Traffic | None = None,
     ) -> Decision:
         """Write a decision with the version and the moves it made, in one transaction."""
         if version is not None and not decision.version:
@@ -168,7 +187,31 @@ class Journal(Ledger):
                 self._write_version(connection, version, written)
             for name, number in (aliases or {}).items():
                 move(connection, written, name, number, expected.get(name, 0), self._now())
+            if traffic is not None:
+                share_out(connection, written, traffic)
         return written
+
+    def note_mirrored(
+        self,
+        target: str,
+        kind: str,
+        item: str,
+        *,
+        remote: str = "",
+        error: str = "",
+        next_try_at: datetime | None = None,
+    ) -> Mirrored:
+        """Count a try to tell ``target`` about an item; it is done when nothing is left to try."""
+        place = (target, kind, item)
+        with self.database.write() as connection:
+            return outbox.note(
+                connection,
+                place,
+                remote=remote,
+                error=error,
+                next_try_at=next_try_at,
+                at=self._now(),
+            )
 
     def prune(self, model: str) -> int:
         """Drop finished work that none of the last two runs used."""
@@ -189,7 +232,21 @@ class Journal(Ledger):
 
     def close(self) -> None:
         """Let go of all files."""
+        for pulse in self._pulses.values():
+            pulse.stop()
+        self._pulses.clear()
         self.database.close()
+
+    def _check_home(self) -> None:
+        """See that the folders of the versions are where we look for them."""
+        if (self.root / "models").is_dir():
+            return
+        table = schema.version
+        with self.database.read() as connection:
+            made = connection.execute(select(func.count()).select_from(table)).scalar_one()
+            first = setting(connection, "files")
+        if made:
+            raise _elsewhere(self.root, made, first)
 
     def _make_model(self, connection: Connection, model: str, at: str) -> None:
         known = select(schema.model.c.name).where(schema.model.c.name == model)
@@ -223,7 +280,17 @@ class Journal(Ledger):
             ) from error
 
     def _now(self) -> str:
-        return self.clock().isoformat(timespec="microseconds")
+        return self.clock().astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _beat(store: weakref.ref[Journal], run: RunHandle) -> Callable[[], bool]:
+    def beat() -> bool:
+        journal = store()
+        if journal is not None:
+            journal.heartbeat(run)
+        return journal is not None
+
+    return beat
 
 
 def _write_decision(connection: Connection, decision: Decision, run: RunHandle | None) -> Decision:
@@ -236,7 +303,7 @@ def _write_decision(connection: Connection, decision: Decision, run: RunHandle |
         "at": record["at"],
         "run": int(kept.run) if kept.run else None,
         "version": kept.version,
-        "by": kept.by,
+        "by": outbox.plain_text(kept.by)[:BY_CHARS],  # the record holds all of it
         "epoch": run.epoch if run else None,
         "record": record,
     }
@@ -246,6 +313,17 @@ def _write_decision(connection: Connection, decision: Decision, run: RunHandle |
 
 def _first(key: Any) -> int:
     return int(key[0])
+
+
+def _elsewhere(root: Path, n_versions: int, first: str | None) -> SettingsError:
+    return SettingsError(
+        f"the files of this store's {n_versions} versions are not in {root}",
+        got="a folder without models",
+        expected=f"the folder that was {first} when the store was made"
+        if first
+        else "the folder that was beside the store when it was made",
+        do="name it with EVERFIT_FILES or as files in [store] of everfit.toml",
+    )
 
 
 def _no_folder(version: Version) -> ArtefactRefused:

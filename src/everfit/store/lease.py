@@ -76,7 +76,7 @@ def take(connection: Connection, model: str, owner: Owner, now: datetime) -> int
         "pid": owner.pid,
         "host": owner.host,
         "process_started": owner.started,
-        "taken_at": now.isoformat(timespec="microseconds"),
+        "taken_at": now.astimezone(UTC).isoformat(timespec="microseconds"),
         "expires_at": _expiry(now),
     }
     if row is None:
@@ -142,14 +142,13 @@ class _Row:
 
 def _row(connection: Connection, model: str) -> _Row | None:
     lease = schema.lease
-    # SQLite's writers already take turns; PostgreSQL's wait for each other on this row
-    asked = select(lease).where(lease.c.model == model).with_for_update()
+    asked = select(lease).where(lease.c.model == model)
     row: _Row | None = connection.execute(asked).one_or_none()  # type: ignore[assignment]
     return row
 
 
 def _expiry(now: datetime) -> str:
-    return (now + timedelta(seconds=TTL_S)).isoformat(timespec="microseconds")
+    return (now + timedelta(seconds=TTL_S)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _busy(model: str, held: Owner, taken_at: str) -> StoreBusy:

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Row, func, select
 from everfit.errors import ModelUnknown, near
 from everfit.plain import from_plain
 from everfit.records import Decision, Version
-from everfit.store import lease, schema
-from everfit.store.contract import Alias, RunRow, version_number
+from everfit.store import lease, outbox, schema
+from everfit.store.contract import Alias, Mirrored, RunRow, Traffic, version_number
 from everfit.store.database import Database
 
-ALIASES = ("champion", "previous")
+ALIASES = ("champion", "previous")  # those that say what a version is now
 
 
 class Ledger:
@@ -79,21 +79,25 @@ class Ledger:
             return self._versions(connection, model)
 
     def version(self, model: str, name: str) -> Version:
-        """The version called ``v3``, ``3``, ``champion`` or ``previous``."""
+        """The version called ``v3`` or ``3``, or by an alias such as ``champion``."""
         with self.database.read() as connection:
             known_model(connection, model)
             versions = self._versions(connection, model)
-            alias = aliases(connection, model).get(name)
+            named = aliases(connection, model)
+        alias = named.get(name)
         number = alias.number if alias else version_number(name)
         for version in versions:
             if version.number == number:
                 return version
-        raise _version_unknown(model, name, versions)
+        set_now = tuple(alias.name for alias in named.values() if alias.number is not None)
+        raise _version_unknown(model, name, versions, set_now)
 
     def champion(self, model: str) -> Version | None:
         """The version that serves; None when there is none or no such model."""
         with self.database.read() as connection:
-            versions = self._versions(connection, model)
+            # asked first: a name that is none could not even be asked for in PostgreSQL
+            known = model in _models(connection)
+            versions = self._versions(connection, model) if known else ()
         return next((v for v in versions if v.state == "champion"), None)
 
     def aliases(self, model: str) -> Mapping[str, Alias]:
@@ -101,6 +105,23 @@ class Ledger:
         with self.database.read() as connection:
             known_model(connection, model)
             return aliases(connection, model)
+
+    def traffic(self, model: str) -> Traffic:
+        """How requests of ``model`` are shared out; all zero when nobody has said."""
+        with self.database.read() as connection:
+            known_model(connection, model)
+            return traffic_of(connection, model)
+
+    def mirrored(self, target: str) -> Mapping[tuple[str, str], Mirrored]:
+        """What the registry ``target`` has been told, by kind and item."""
+        with self.database.read() as connection:
+            return outbox.told(connection, target)
+
+    def revision(self) -> int:
+        """The number of the newest decision about any model; 0 when there is none."""
+        with self.database.read() as connection:
+            newest = connection.execute(select(func.max(schema.decision.c.id))).scalar()
+        return int(newest or 0)
 
     def next_number(self, model: str) -> int:
         """The number of the next version."""
@@ -146,6 +167,13 @@ def aliases(connection: Connection, model: str) -> dict[str, Alias]:
     return {r.name: Alias(r.model, r.name, r.number, r.rev, r.decision) for r in rows}
 
 
+def traffic_of(connection: Connection, model: str) -> Traffic:
+    """How requests of ``model`` are shared out, within a transaction."""
+    table = schema.traffic
+    row = connection.execute(select(table).where(table.c.model == model)).one_or_none()
+    return Traffic() if row is None else Traffic(row.canary_share, row.holdout_share, row.rev)
+
+
 def known_model(connection: Connection, model: str) -> None:
     """Check that there is such a model.
 
@@ -166,13 +194,14 @@ def known_model(connection: Connection, model: str) -> None:
 
 
 def _models(connection: Connection) -> tuple[str, ...]:
-    rows = connection.execute(select(schema.model.c.name).order_by(schema.model.c.name))
-    return tuple(row.name for row in rows)
+    # sorted here: a database may sort by the rules of a language, where "-" counts for nothing
+    return tuple(sorted(connection.execute(select(schema.model.c.name)).scalars()))
 
 
-def _version_unknown(model: str, name: str, versions: tuple[Version, ...]) -> ModelUnknown:
-    known = [version.name for version in versions]
-    known += [version.state for version in versions if version.state in ALIASES]
+def _version_unknown(
+    model: str, name: str, versions: tuple[Version, ...], named: tuple[str, ...]
+) -> ModelUnknown:
+    known = [version.name for version in versions] + sorted(named)
     hint = near(name, known)
     if not known:
         do = f"everfit run DATA --target COLUMN --name {model} makes the first version"

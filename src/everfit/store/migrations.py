@@ -6,6 +6,7 @@ take, so that opening an up-to-date store costs one query.
 
 from __future__ import annotations
 
+import socket
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,14 +21,21 @@ VERSIONS = Path(__file__).parent / "versions"
 
 
 def bring_up(
-    database: Database, at: datetime, *, to: int = schema.SCHEMA, scripts: Path = VERSIONS
+    database: Database,
+    at: datetime,
+    *,
+    files: Path,
+    to: int = schema.SCHEMA,
+    scripts: Path = VERSIONS,
 ) -> None:
     """Bring ``database`` to schema number ``to``, in one transaction.
 
+    A new store notes that its folders are in ``files``.
+
     Raises
     ------
-    Refused : the store was written by a newer Everfit
-    StoreFailed, StoreBusy : it cannot be read or written
+    Refused : the store was written by a newer Everfit, or other tables have our names
+    Unreachable, StoreFailed, StoreBusy : it cannot be read or written
     """
     with database.read() as connection:
         if stored(connection) == to:
@@ -36,18 +44,21 @@ def bring_up(
         # asked again under the lock: another process may have done it meanwhile
         number = stored(connection)
         if number > to:
-            raise _newer(database.place, number, to, _setting(connection, "everfit"))
+            raise _newer(database.place, number, to, setting(connection, "everfit"))
         if number == 0:
-            _create(connection, at, to)
+            _create(connection, at, to, files)
         elif number < to:
             _climb(connection, number, to, scripts)
 
 
 def stored(connection: Connection) -> int:
     """The schema number of the store; 0 when there is none yet."""
-    if not inspect(connection).has_table("setting"):
+    table = inspect(connection)
+    if not table.has_table("setting"):
         return 0
-    return int(_setting(connection, "schema") or 0)
+    if {column["name"] for column in table.get_columns("setting")} != {"name", "value"}:
+        return 0  # it is another program's
+    return int(setting(connection, "schema") or 0)
 
 
 def everfit_version() -> str:
@@ -58,14 +69,28 @@ def everfit_version() -> str:
         return "0"
 
 
-def _setting(connection: Connection, name: str) -> str | None:
+def setting(connection: Connection, name: str) -> str | None:
+    """A fact about the store, by name; None when it was never written down."""
     table = schema.setting
     return connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
 
 
-def _create(connection: Connection, at: datetime, number: int) -> None:
-    schema.tables.create_all(connection)
-    facts = {"schema": str(number), "everfit": everfit_version(), "created_at": at.isoformat()}
+def _create(connection: Connection, at: datetime, number: int, files: Path) -> None:
+    others = set(inspect(connection).get_table_names()) & set(schema.tables.tables)
+    if others:
+        raise Refused(
+            "the database holds tables of another program",
+            got=", ".join(sorted(others)),
+            expected="an empty database or schema",
+            do="make a database for Everfit alone, and name it with --store",
+        )
+    schema.tables.create_all(connection, checkfirst=False)
+    facts = {
+        "schema": str(number),
+        "everfit": everfit_version(),
+        "created_at": at.isoformat(),
+        "files": f"{socket.gethostname()}:{files}",
+    }
     connection.execute(
         insert(schema.setting), [{"name": name, "value": value} for name, value in facts.items()]
     )

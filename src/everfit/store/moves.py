@@ -1,4 +1,7 @@
-"""Moving an alias: compare and swap on its revision, with a log that is never changed."""
+"""Moving an alias or the shares of traffic: compare and swap on a revision.
+
+Moves of aliases have a log that is never changed; the shares are in the decision's own record.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from everfit.errors import ModelUnknown, Refused
+from everfit.errors import ModelUnknown, Refused, UsageError
 from everfit.records import Decision
 from everfit.store import schema
-from everfit.store.contract import RunHandle
-from everfit.store.ledger import aliases
+from everfit.store.contract import RunHandle, Traffic
+from everfit.store.ledger import aliases, traffic_of
 
 
 def revisions(
@@ -78,6 +81,43 @@ def move(
         "at": at,
     }
     connection.execute(insert(schema.alias_log).values(**row))
+
+
+def share_out(connection: Connection, decision: Decision, traffic: Traffic) -> None:
+    """Share out the requests of a model when nobody has changed that since ``traffic.rev``.
+
+    Raises
+    ------
+    Refused : another changed it meanwhile
+    UsageError : a share is not from 0 to 1
+    """
+    for name, share in (("share", traffic.share), ("holdout", traffic.holdout)):
+        if not 0.0 <= share <= 1.0:
+            raise UsageError(
+                f"the {name} of traffic cannot be used",
+                got=repr(share),
+                expected="a number from 0 to 1",
+                do="give 0.1 for a tenth of the keys",
+            )
+    table, model = schema.traffic, decision.model
+    now = traffic_of(connection, model)
+    if now.rev != traffic.rev:
+        raise Refused(
+            f"the traffic of {model!r} was changed while this was being decided",
+            got=f"canary {now.share:g}, hold-out {now.holdout:g}",
+            expected="the shares that the decision was about",
+            do=f"everfit why {model} tells who changed it; then repeat the command",
+        )
+    values = {
+        "canary_share": float(traffic.share),
+        "holdout_share": float(traffic.holdout),
+        "rev": now.rev + 1,
+        "decision": decision.id,
+    }
+    if now.rev == 0:
+        connection.execute(insert(table).values(model=model, **values))
+    else:
+        connection.execute(update(table).where(table.c.model == model).values(**values))
 
 
 def _check_version(connection: Connection, model: str, number: int | None) -> None:

@@ -7,16 +7,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from everfit.errors import ModelUnknown, SettingsError
+from everfit.store import disk, postgresql
 from everfit.store.artefacts import told
-from everfit.store.database import Database
+from everfit.store.database import Database, shown
 from everfit.store.journal import Journal
-from everfit.store.migrations import bring_up
+from everfit.store.migrations import bring_up, setting, stored
 
 FILE = "journal.db"
+FILES = ".everfit"
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 
 def utc_now() -> datetime:
@@ -33,43 +36,72 @@ def open_store(
 ) -> Journal:
     """Open the store at a folder, or at a database URL with its folders in ``files``.
 
-    ``sqlite://`` is a store in memory, with folders in a temporary place unless ``files`` is
-    given. Other URLs keep their folders in ``./.everfit``.
+    Without ``files`` the folders of a URL are where they were when the store was made; those of a
+    new one in ``./.everfit``, and those of ``sqlite://``, a store in memory, in a temporary place.
+    A store at a folder keeps its own, and ``files`` is not asked.
 
     Raises
     ------
     ModelUnknown : ``create`` is False and there is no store
-    SettingsError : the URL cannot be used
-    Refused : written by a newer Everfit
+    SettingsError : the URL cannot be used, or SQLite would lie on a network file system
+    Refused : written by a newer Everfit, or the database holds tables of another program
+    Unreachable : the server does not answer
     StoreFailed, StoreBusy : it cannot be read or written
     """
     text = str(place)
     if "://" not in text:
         return _open_folder(Path(text), create, clock)
-    memory = text.rstrip("/") in ("sqlite:", "sqlite:///:memory:")
-    root = Path(files) if files else Path(tempfile.mkdtemp() if memory else ".everfit")
+    url = _url(text)
+    memory = url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+    if url.get_backend_name() == "sqlite" and not memory:
+        file = Path(str(url.database)).absolute()
+        disk.check(file.parent)
+        if not create and not file.exists():
+            raise _no_store(text)
+    database = Database(url.render_as_string(hide_password=False))
+    with database.read() as connection:
+        is_there = stored(connection) > 0
+        made_in = (setting(connection, "files") or "") if is_there else ""
+    if not create and not is_there:
+        raise _no_store(database.place)
+    before = Path(made_in.partition(":")[2])
+    if files is None and made_in and before.is_dir():
+        files = before
+    root = Path(files or (tempfile.mkdtemp() if memory else FILES)).absolute()
+    return _opened(database, root, clock)
+
+
+def shown_place(place: str) -> str:
+    """A folder or URL for people: without passwords.
+
+    Examples
+    --------
+    >>> shown_place("kept"), shown_place("postgresql://ann:secret@db/shop")
+    ('kept', 'postgresql://ann:***@db/shop')
+    """
+    if "://" not in place:
+        return place
     try:
-        make_url(text).get_dialect()
-        database = Database(text)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise SettingsError(
-            "the store's URL cannot be used",
-            got=f"{text.partition('@')[2] or text}: {error}",
-            expected="a folder, or an SQLAlchemy URL such as postgresql+psycopg://host/name",
-            do="check the URL, and that the driver it names is installed",
-        ) from error
-    return _opened(database, root.absolute(), clock)
+        return shown(make_url(place))
+    except (ArgumentError, ValueError):
+        return place.rpartition("@")[2]
+
+
+def _url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:  # a port that is no number is a ValueError
+        raise _unusable(shown_place(text), "it is no URL of a database") from error
+    url = postgresql.named(url)
+    if url.drivername not in DRIVERS:
+        raise _unusable(shown(url), f"there is no store of the kind {url.drivername!r}")
+    return url
 
 
 def _open_folder(root: Path, create: bool, clock: Callable[[], datetime]) -> Journal:
-    file = root / FILE
-    if not create and not file.exists():
-        raise ModelUnknown(
-            f"there is no store at {root}",
-            got="no models yet",
-            expected=f"a folder with {FILE}",
-            do="everfit run DATA --target COLUMN makes one; --store names another place",
-        )
+    if not create and not (root / FILE).exists():
+        raise _no_store(str(root))
+    disk.check(root)
     with told(root):
         root.mkdir(parents=True, exist_ok=True)
     root = root.absolute()
@@ -79,8 +111,26 @@ def _open_folder(root: Path, create: bool, clock: Callable[[], datetime]) -> Jou
 def _opened(database: Database, root: Path, clock: Callable[[], datetime]) -> Journal:
     with told(root):
         root.mkdir(parents=True, exist_ok=True)
-    bring_up(database, clock())
+    bring_up(database, clock(), files=root)
     return Journal(database, root, clock)
+
+
+def _no_store(place: str) -> ModelUnknown:
+    return ModelUnknown(
+        f"there is no store at {place}",
+        got="no models yet",
+        expected=f"a folder with {FILE}, or a database in which Everfit has made its tables",
+        do="everfit run DATA --target COLUMN makes one; --store names another place",
+    )
+
+
+def _unusable(got: str, why: str) -> SettingsError:
+    return SettingsError(
+        "the store's URL cannot be used",
+        got=f"{got}: {why}",
+        expected="a folder, postgresql+psycopg://user@host/database, or sqlite:///file",
+        do="check the URL",
+    )
 
 
 # Every kind of store, by name, as it is opened in a folder: the contract suite runs over these.

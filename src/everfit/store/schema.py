@@ -24,7 +24,7 @@ from sqlalchemy import (
     event,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 tables = MetaData()
 
@@ -131,6 +131,31 @@ alias_log = Table(
     Index("alias_log_of_model", "model", "name", "rev", unique=True),
 )
 
+# How a model's requests are shared out; without a row all go to the champion.
+traffic = Table(
+    "traffic",
+    tables,
+    Column("model", String(64), ForeignKey("model.name"), primary_key=True),
+    Column("canary_share", Float, nullable=False),
+    Column("holdout_share", Float, nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("decision", Integer, ForeignKey("decision.id"), nullable=False),
+)
+
+# What another registry has been told, or shall be told again; the mirror reads the rest anew.
+mirrored = Table(
+    "mirrored",
+    tables,
+    Column("target", String(256), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("item", String(128), primary_key=True),
+    Column("remote", String(256), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_at", String(32)),
+    Column("error", Text, nullable=False),
+    Column("done_at", String(32)),
+)
+
 # Kept when let go (pid 0), because the epoch must never go back.
 lease = Table(
     "lease",
@@ -148,7 +173,8 @@ APPEND_ONLY = (decision, version, alias_log)
 
 _POSTGRESQL_GUARD = """
 CREATE OR REPLACE FUNCTION everfit_append_only() RETURNS trigger AS $$
-BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only'; END; $$ LANGUAGE plpgsql
+BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only',
+ERRCODE = 'integrity_constraint_violation'; END; $$ LANGUAGE plpgsql
 """
 
 
@@ -166,8 +192,13 @@ def _guard(table: Table) -> None:
         f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE ON {table.name} "
         "FOR EACH ROW EXECUTE FUNCTION everfit_append_only()"
     )
+    emptied = statement(
+        f"CREATE TRIGGER {table.name}_no_truncate BEFORE TRUNCATE ON {table.name} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION everfit_append_only()"
+    )
     event.listen(table, "after_create", function.execute_if(dialect="postgresql"))
     event.listen(table, "after_create", trigger.execute_if(dialect="postgresql"))
+    event.listen(table, "after_create", emptied.execute_if(dialect="postgresql"))
 
 
 for _table in APPEND_ONLY:

@@ -58,6 +58,20 @@ CREATE TABLE lease (
 
 
 
+CREATE TABLE mirrored (
+	target VARCHAR(256) NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	item VARCHAR(128) NOT NULL, 
+	remote VARCHAR(256) NOT NULL, 
+	tries INTEGER NOT NULL, 
+	next_try_at VARCHAR(32), 
+	error TEXT NOT NULL, 
+	done_at VARCHAR(32), 
+	PRIMARY KEY (target, kind, item)
+)
+
+
+
 CREATE TABLE model (
 	name VARCHAR(64) NOT NULL, 
 	created_at VARCHAR(32) NOT NULL, 
@@ -89,6 +103,19 @@ CREATE TABLE setting (
 	name VARCHAR(64) NOT NULL, 
 	value TEXT NOT NULL, 
 	PRIMARY KEY (name)
+)
+
+
+
+CREATE TABLE traffic (
+	model VARCHAR(64) NOT NULL, 
+	canary_share FLOAT NOT NULL, 
+	holdout_share FLOAT NOT NULL, 
+	rev INTEGER NOT NULL, 
+	decision INTEGER NOT NULL, 
+	PRIMARY KEY (model), 
+	FOREIGN KEY(model) REFERENCES model (name), 
+	FOREIGN KEY(decision) REFERENCES decision (id)
 )
 
 
