@@ -1,0 +1,1 @@
+"""Sealed files: what has left the tables, in Parquet that anybody can read."""
