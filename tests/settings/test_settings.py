@@ -7,16 +7,8 @@ import pytest
 from everfit.errors import SettingsError
 from everfit.faces.cli.template import TEMPLATE
 from everfit.records import Policy
-from everfit.settings import (
-    ENVIRONMENT,
-    MODEL,
-    POLICY,
-    Settings,
-    limits_of,
-    plan_run,
-    read_budget,
-    read_settings,
-)
+from everfit.settings import Settings, limits_of, plan_run, read_budget, read_settings
+from everfit.settings.values import ENVIRONMENT, MODEL, POLICY
 
 FULL = """
 [store]
@@ -94,6 +86,43 @@ def test_a_file_gives_checked_values_and_paths_from_its_own_folder(tmp_path: Pat
     assert settings.models["churn"]["roles"] == {"signup": "time"}
 
 
+def test_sources_of_events_stand_under_their_model(tmp_path: Path) -> None:
+    text = """
+[models.a]
+target = "came"
+[models.a.sources.file]
+source = "orders/*.csv"
+key = "who"
+time = "when"
+refresh = "10m"
+[models.a.sources.shop]
+source = "sqlite:///shop.db"
+query = "select * from orders"
+key = "who"
+time = "when"
+"""
+    settings = read_settings(write(tmp_path, text), environ={})
+
+    sources = settings.models["a"]["sources"]
+    assert sources["file"] == {
+        "source": str(tmp_path / "orders" / "*.csv"), "key": "who", "time": "when",
+        "refresh_s": 600.0,
+    }  # fmt: skip
+    assert sources["shop"]["source"] == "sqlite:///shop.db"
+    assert plan_run(settings, "a", {}, environ={}).values == {"target": "came"}
+
+
+@pytest.mark.parametrize("left", ["source", "key", "time"])
+def test_a_source_of_events_needs_its_place_its_key_and_its_time(tmp_path: Path, left: str) -> None:
+    lines = [f"{name} = 'x'" for name in ("source", "key", "time") if name != left]
+    text = "\n".join(["[models.a.sources.b]", *lines])
+
+    with pytest.raises(SettingsError, match=f"line 1: the source 'b' has no {left}") as caught:
+        read_settings(write(tmp_path, text), environ={})
+
+    assert caught.value.do == f"add {left} to [models.a.sources.b]"
+
+
 def test_a_database_url_is_not_taken_for_a_path(tmp_path: Path) -> None:
     text = '[store]\npath = "postgresql://host/db"\n[models.a]\nsource = "sqlite:///x.db"\n'
 
@@ -113,6 +142,7 @@ def test_a_database_url_is_not_taken_for_a_path(tmp_path: Path) -> None:
         ("[models.a]\n[models.a.policy]\nmin_gian = 0.1\n", 3, "min_gain"),
         ('[models."my-model"]\nmetrc = "auc"\n', 2, "metric"),
         ("[store]\npth = 'x'\n", 2, "path"),
+        ("[models.a.sources.b]\nsource = 'x'\nkye = 'y'\n", 3, "key"),
     ],
 )
 def test_an_unknown_name_is_an_error_with_its_line_and_the_nearest_name(
@@ -137,6 +167,8 @@ def test_an_unknown_name_is_an_error_with_its_line_and_the_nearest_name(
         ("[models.a]\n\n[models.a.roles]\nzip = 'boss'\n", 3),
         ("[models]\na = 3\n", 2),
         ("run = 3\n", 1),
+        ("[models.a.sources.b]\nsource = 'x'\nkey = 'y'\ntime = 'z'\nrefresh = 'often'\n", 5),
+        ("[models.a.sources]\nb = 3\n", 2),
     ],
 )
 def test_a_wrong_value_is_an_error_with_its_line(tmp_path: Path, text: str, line: int) -> None:
@@ -227,6 +259,20 @@ def test_the_file_that_init_writes_is_valid_with_and_without_its_comments(tmp_pa
     settings = read_settings(write(tmp_path, text), environ={})
 
     assert as_written.models == {}
-    assert {*settings.models["churn"], "policy"} - {"policy"} <= set(MODEL) | {"policy"}
+    assert set(settings.models["churn"]) - {"policy", "sources"} <= set(MODEL)
+    assert set(settings.models["churn"]["sources"]["orders"]) >= {"source", "key", "time"}
     assert set(settings.policy) == set(POLICY)
     assert settings.run["budget"] == 60.0
+
+
+def test_the_folder_of_files_is_meant_from_the_settings_file_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"EVERFIT_FILES": "/data/kept"}
+    assert read_settings(environ=environ).files == "/data/kept"
+    file = write(tmp_path, '[store]\npath = "postgresql://db/shop"\nfiles = "kept"\n')
+
+    assert read_settings(file, environ={}).files == str(tmp_path / "kept")
+    assert read_settings(file, environ={}).store == "postgresql://db/shop"
+    assert read_settings(file, environ=environ).files == "/data/kept"
