@@ -58,6 +58,21 @@ def test_a_file_of_every_engine_answers_as_the_version(version: Made, tmp_path: 
     assert exported.parity.largest < 1e-11
 
 
+@pytest.mark.parametrize("line", ["{bad", "[1]", "null"])
+def test_a_line_that_is_no_row_is_named_and_nothing_is_answered(
+    two: Made, tmp_path: Path, line: str
+) -> None:
+    out = tmp_path / "churn.py"
+    to_python(two.folder, out, version=two.version, rows=two.rows)
+
+    done = subprocess.run(
+        [sys.executable, str(out)], input="{}\n\n" + line, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("line 3 is not ")
+
+
 def test_it_runs_where_nothing_but_numpy_is_installed(two: Made, tmp_path: Path) -> None:
     to_python(two.folder, tmp_path / "churn.py", version=two.version, rows=two.rows)
     numpy_folder = Path(np.__file__).parent

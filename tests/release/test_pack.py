@@ -11,11 +11,12 @@ import pytest
 
 from everfit.errors import ArtefactRefused
 from everfit.evidence.interval import Interval
-from everfit.records import Finding, Profile, Segment, SplitPolicy, Trial
+from everfit.plain import from_plain
+from everfit.records import Finding, Profile, Ranges, Segment, SplitPolicy, Trial
 from everfit.release import Label, fitted_members, verify
 from everfit.release.card import card_facts, card_text
 from everfit.release.pack import pack
-from everfit.release.plan import plan_columns
+from everfit.release.plan import lay_plan, plan_columns
 from everfit.serve.row import UNKNOWN
 from tests.release.build import (
     ASSESSMENT,
@@ -23,9 +24,11 @@ from tests.release.build import (
     COLUMNS,
     FINDINGS,
     KEY,
+    PROBLEM,
     PROFILE,
     SOURCE,
     candidate,
+    fit_folder,
     packed,
     study,
 )
@@ -127,6 +130,35 @@ def test_the_card_says_in_words_what_a_user_must_know(tmp_path: Path) -> None:
         "Not done: a search: no time left.",
     ):
         assert fact in card
+
+
+RANGES = Ranges((0.75,), (-0.1, -0.02), (0.08, 0.01), least=0.0, most=1.0, n=990)
+
+
+def test_ranges_are_packed_as_data_and_left_out_when_there_are_none(tmp_path: Path) -> None:
+    for name, ranges in (("with", RANGES), ("without", None)):
+        place = tmp_path / name
+        place.mkdir()
+        members = fitted_members(candidate((fit_folder(tmp_path / f"fit {name}"),)))
+        lay_plan(place, problem=PROBLEM, columns=(), members=members, calibration={}, ranges=ranges)
+
+    told = json.loads((tmp_path / "with" / "plan.json").read_text())
+    assert from_plain(Ranges, told["ranges"]) == RANGES
+    assert "ranges" not in json.loads((tmp_path / "without" / "plan.json").read_text())
+
+
+def test_the_card_says_what_the_range_of_an_answer_is() -> None:
+    label = Label("churn", "v1", "7", AT)
+
+    with_ranges, without = (
+        card_text(card_facts(label, study(candidate(ranges=given)), ASSESSMENT, SOURCE, ()))
+        for given in (RANGES, None)
+    )
+
+    told = "95% range of the probability of the predicted label, 0.03 to 0.18 wide by the level"
+    assert told in with_ranges
+    assert "learnt from 990 answers to rows that the fits had not seen" in with_ranges
+    assert "come without ranges" in without
 
 
 def test_the_card_says_how_many_folds_the_score_rests_on() -> None:

@@ -14,6 +14,7 @@ from everfit.learners import make
 from everfit.learners.contract import FitBudget, History
 from everfit.records import Array
 from everfit.serve import open_plan
+from everfit.serve import scorer as scorer_
 from tests.encoders.mixed import as_table, mixed_rows, target_of
 from tests.serve.packed import pack
 
@@ -114,6 +115,18 @@ def test_a_blend_is_the_weighted_mean_then_calibrated(blend: Path, tmp_path: Pat
     np.testing.assert_allclose(
         [open_plan(blend).row(row).probabilities for row in ASKS], found, rtol=1e-12
     )
+
+
+def test_a_table_of_many_pieces_is_answered_as_a_whole_one(
+    blend: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = open_plan(blend).table(as_table(ASKS))
+
+    monkeypatch.setattr(scorer_, "LEAST_AT_ONCE", 7)
+    monkeypatch.setattr(scorer_, "CELLS_AT_ONCE", 1)
+    pieces = open_plan(blend).table(as_table(ASKS))
+
+    np.testing.assert_allclose(pieces, whole, rtol=1e-12)
 
 
 def test_an_absent_column_takes_its_default_in_a_row_and_in_a_table(blend: Path) -> None:

@@ -38,6 +38,18 @@ def test_golden_rows_come_out_again(version: Path) -> None:
     assert checked.row_us > 0.0
 
 
+def test_a_version_that_reads_no_column_answers_each_row_by_both_paths(tmp_path: Path) -> None:
+    history = History(as_table(ROWS), target_of(ROWS), "probabilities", 2)
+    (tmp_path / "m0").mkdir()
+    learner = make("prior", {}).fit(history, FitBudget(seconds=60.0))
+    pack(tmp_path, history.table, [learner.save(tmp_path / "m0")])
+    (tmp_path / "golden.json").write_text(json.dumps(golden(open_plan(tmp_path), ROWS[:20])))
+
+    checked = check_golden(tmp_path)
+
+    assert (checked.ok, checked.rows, checked.error) == (True, 20, "")
+
+
 def test_golden_rows_are_json_and_keep_dates_and_missing_values(version: Path) -> None:
     scorer = open_plan(version)
     row = ROWS[0] | {"since": datetime(2022, 2, 3, 4), "size": float("nan"), "rooms": np.int64(3)}

@@ -17,10 +17,20 @@ from everfit.learners import load
 from everfit.records import Array, Candidate, Hypothesis
 from everfit.study.blend import Blend
 from everfit.study.choose import judge
-from everfit.study.finish import candidate_name, refit, refit_seconds, speaks_of, trials
+from everfit.study.finish import candidate_name, ranges, refit, refit_seconds, speaks_of, trials
 from everfit.study.race import Race
 from everfit.tasks import TASKS
-from tests.study.build import Clock, Fit, Prepared, named, raced, run_all, studied
+from tests.study.build import (
+    CLASSES,
+    Clock,
+    Fit,
+    Prepared,
+    named,
+    raced,
+    run_all,
+    studied,
+    two_columns,
+)
 from tests.tables import make_table
 
 N = 200
@@ -212,6 +222,66 @@ def test_a_candidate_of_one_model_has_its_name() -> None:
 
     assert candidate_name([one]) == "line"
     assert "blend of" in candidate_name([one, two])
+
+
+# ranges of answers
+
+
+def test_the_range_of_a_number_is_what_the_final_answers_were_off_by(tmp_path: Path) -> None:
+    race, _ = finished(tmp_path, {"a": Fit(TRUE + ONE)})
+    judged = judge(race)
+
+    found = ranges(judged, judged.truth.values[:, None] - 3.0, "values")
+
+    # 200 rows make one bin; the answers here are all 3 too low
+    assert found is not None
+    assert (found.edges, found.n, found.least) == ((), N, None)
+    assert (found.low, found.high) == ((pytest.approx(3.0),), (pytest.approx(3.0),))
+
+
+def test_the_range_of_a_target_that_is_never_negative_ends_at_0(tmp_path: Path) -> None:
+    race, _ = raced(tmp_path, np.abs(TRUE), {"a": Fit(TRUE)})
+    race.enter(named("a", stage="user"))
+    run_all(race)
+    judged = judge(race)
+
+    found = ranges(judged, np.zeros((N, 1)), "values")
+
+    assert found is not None
+    assert (found.least, found.most) == (0.0, None)
+
+
+def test_rows_of_one_group_say_less_about_a_probability(tmp_path: Path) -> None:
+    classes = (ONE > 0).astype(float)
+    groups = np.repeat(np.arange(20), 10)
+    classes[:] = classes[groups]
+    found = {}
+    for name, given in (("alone", None), ("grouped", groups)):
+        race, _ = raced(
+            tmp_path / name, classes, {"a": Fit(two_columns(np.full(N, 0.7)))},
+            problem=CLASSES, groups=given,
+        )  # fmt: skip
+        race.enter(named("a", stage="user"))
+        run_all(race)
+        judged = judge(race)
+        found[name] = ranges(judged, judged.values[0], "probabilities")
+
+    alone, grouped = found["alone"], found["grouped"]
+    assert alone is not None
+    assert grouped is not None
+    assert (alone.least, alone.most, alone.n) == (0.0, 1.0, N)
+    share = classes.mean()
+    below_alone, below_grouped = (share - (r.low[0] + 0.7) for r in (alone, grouped))
+    assert below_alone > 0
+    assert below_grouped > 2.0 * below_alone
+
+
+def test_too_few_rows_have_no_range_of_a_number(tmp_path: Path) -> None:
+    race, _ = raced(tmp_path, TRUE[:30], {"a": Fit(TRUE[:30])})
+    race.enter(named("a", stage="user"))
+    run_all(race)
+
+    assert ranges(judge(race), np.zeros((30, 1)), "values") is None
 
 
 # how honest the score is

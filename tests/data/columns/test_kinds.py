@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
+
 import pytest
 
 from everfit.data.read import read
@@ -96,6 +99,15 @@ def test_told_kinds_are_stored_as_that_kind() -> None:
     assert table.frame["b"].to_list() == [False, True, False]
     assert table.frame["c"].to_list() == ["1", "2", None]
     assert table.frame["d"].to_list() == ["1999", "2001", "5"]
+
+
+def test_a_column_that_holds_one_date_is_a_date_when_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("when,x\n2026-01-01T10:00:00,3\n2026-01-01T10:00:00,4\n")
+
+    table = read(str(file), kinds={"when": "date"})
+
+    assert table.frame["when"].to_list() == [datetime(2026, 1, 1, 10)] * 2
 
 
 def test_kinds_that_cannot_hold_the_values_are_refused() -> None:

@@ -6,6 +6,7 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from everfit.encoders import steps as st
 from everfit.records import Array
+from everfit.serve.engines import forest as forest_
 from everfit.serve.engines.forest import Forest
 from everfit.serve.vector import Vector
 
@@ -34,8 +35,12 @@ def arrays_of(trees: list[Array], values: list[Array]) -> dict[str, Array]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("few", [0, 2_000], ids=["groups", "whole"])
 @pytest.mark.parametrize("classes", [0, 2, 3])
-def test_answers_equal_scikit_learns(classes: int) -> None:
+def test_answers_equal_scikit_learns(
+    classes: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forest_, "FEW", few)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((600, 5))
     y = x[:, 0] + x[:, 1] ** 2

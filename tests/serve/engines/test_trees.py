@@ -49,6 +49,15 @@ def test_raw_scores_equal_the_packages_own_to_the_last_bit(classes: int) -> None
     np.testing.assert_array_equal(rows, table)
 
 
+def test_the_order_of_a_matrix_in_memory_does_not_matter() -> None:
+    trees, asks = Trees(booster_of(3).model_to_string(), array("d", bytes(8 * 4))), data_of(50, 2)
+
+    by_column = trees.table(np.asfortranarray(asks), 1)
+
+    np.testing.assert_array_equal(by_column, trees.table(np.ascontiguousarray(asks), 1))
+    np.testing.assert_array_equal(trees.table(np.asfortranarray(asks)[::2], 1), by_column[::2])
+
+
 def test_a_table_without_rows_gives_no_scores() -> None:
     trees = Trees(booster_of(2).model_to_string(), array("d", bytes(8 * 4)))
 

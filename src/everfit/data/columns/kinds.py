@@ -231,6 +231,8 @@ def _numbers(values: pl.Series) -> pl.Series:
 
 
 def _dates(values: pl.Series) -> pl.Series:
+    if isinstance(values.dtype, pl.Datetime):
+        return values  # one date alone is judged constant, but it is a date
     if values.dtype.is_numeric():
         for name in ("date", "timestamp"):
             found = stamps(values.cast(pl.Int64, strict=False).alias(name))
