@@ -11,35 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import numpy as np
-
+from everfit.column import Array as Array  # noqa: PLC0414 - mypy: offered here too
+from everfit.column import Column as Column  # noqa: PLC0414 - mypy: offered here too
+from everfit.column import Form as Form  # noqa: PLC0414 - mypy: offered here too
+from everfit.column import Kind as Kind  # noqa: PLC0414 - mypy: offered here too
+from everfit.column import Role as Role  # noqa: PLC0414 - mypy: offered here too
 from everfit.evidence.interval import Interval
 
-Kind = Literal["number", "boolean", "category", "ordered", "date", "text", "identifier", "constant"]
-Role = Literal["feature", "target", "time", "group", "weight", "ignore"]
 Severity = Literal["info", "warn", "fail"]
-Form = Literal["probabilities", "values"]
-Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What one column is and what it is for.
-
-    Storage in a table's frame: number -> Float64 or Int64; boolean -> Boolean; date ->
-    Datetime[us]; all others -> String. ``levels`` are the ordered levels of an ordered
-    category, or the two words (false, true) of a boolean; ``missing_marks`` the words or
-    numbers that stood for missing in the source; ``why`` says in words how it was inferred.
-    """
-
-    name: str
-    kind: Kind
-    role: Role = "feature"
-    n_missing: int = 0
-    n_distinct: int = 0
-    levels: tuple[str, ...] = ()
-    missing_marks: tuple[str, ...] = ()
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +236,23 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranges:
+    """95% ranges of answers: offsets to the answer by bins of it, learnt from unseen rows.
+
+    For numbers the range is of the outcome, for probabilities of the probability of the label that
+    is predicted. Bin i ends before ``edges[i]``; its range is the answer plus ``low[i]`` to the
+    answer plus ``high[i]``, cut at ``least`` and ``most``; ``n`` counts the rows behind them.
+    """
+
+    edges: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    least: float | None = None
+    most: float | None = None
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """What a study proposes to release: weighted members, calibration, and its honest score.
 
@@ -264,7 +260,8 @@ class Candidate:
     ``gain_on_floor`` and ``gain_on_simple`` are drops of the mean loss, paired, above 0 is better;
     ``speaks_of`` says which artefact the score is a statement about; ``harmed`` names segments that
     are served worse than by the floor; ``loss_bound`` is the largest
-    difference of two losses that a later comparison counts, fixed before that comparison.
+    difference of two losses that a later comparison counts, fixed before that comparison;
+    ``ranges`` is None when too few rows could say how far answers are off.
     """
 
     name: str
@@ -279,6 +276,7 @@ class Candidate:
     segments: tuple[Segment, ...] = ()
     harmed: tuple[Segment, ...] = ()
     loss_bound: float | None = None
+    ranges: Ranges | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,8 +323,9 @@ class Decision:
     """One act, or one decision not to act, as a row of the ledger.
 
     ``kind`` is one of: assessed, studied, released, promoted, kept, inconclusive,
-    not_evaluable, rolled_back, refused, interrupted, did_nothing. The sentence that a person reads
-    is built from these fields, never the other way round.
+    not_evaluable, rolled_back, refused, interrupted, did_nothing; canary, shadow for who answers,
+    incident for what could not. The sentence that a person reads is built from these fields, never
+    the other way round.
     """
 
     model: str

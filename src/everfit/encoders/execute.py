@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import singledispatch
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -31,12 +31,19 @@ class Reader:
         self._vocabularies = known
         self._columns = set(frame.columns)
         self._kept: dict[str, Array] = {}
+        self._ready: dict[str, pl.Series] = {}
 
     def floats(self, name: str) -> Array:
         """The base values of column ``name``: float64 (n,)."""
         if name not in self._kept:
             self._kept[name] = self._read(name)
         return self._kept[name]
+
+    def read_all(self) -> None:
+        """Read all columns in one query, whose threads work side by side."""
+        present = [i for i in self._inputs.values() if i.name in self._columns and i.kind != "text"]
+        read = self._frame.select(self._as_float(item) for item in present)
+        self._ready = dict(zip(read.columns, read.get_columns(), strict=True))
 
     def codes(self, name: str) -> Array:
         """Category codes as int64 (n,); a category that is not known has the size as its code."""
@@ -56,9 +63,7 @@ class Reader:
     def dates(self, name: str) -> pl.Series:
         """A date column as Datetime[us], null where it is none."""
         series = self.series(name)
-        if series.dtype == pl.String:
-            return series.str.to_datetime(strict=False, time_unit="us", ambiguous="null")
-        return series.cast(pl.Datetime("us"), strict=False)
+        return series.to_frame().select(_date(pl.first(), series.dtype)).to_series()
 
     def _read(self, name: str) -> Array:
         kind = self._inputs[name].kind
@@ -67,21 +72,53 @@ class Reader:
             if kind == "category" and None in self._vocabularies[name]:
                 values[:] = list(self._vocabularies[name]).index(None)
             return values
+        if name in self._ready:
+            values = self._ready[name].to_numpy()
+        else:
+            read = self._frame.select(self._as_float(self._inputs[name]))
+            values = read.to_series().to_numpy()
         if kind in ("category", "ordered"):
-            return code(self._frame[name], self._vocabularies[name])
+            return _with_missing(values, self._frame[name], self._vocabularies[name])
         if kind == "date":
-            return _floats(self.dates(name).dt.epoch("us")) / 1e6
-        series = self._frame[name]
-        if kind == "boolean" and series.dtype == pl.String:
-            return code(series, self._inputs[name].levels or ("false", "true"))
-        values = _floats(series)
-        if not np.isfinite(values).all():
-            values = np.where(np.isfinite(values), values, np.nan)
-        return values
+            return values / 1e6
+        endless = np.isinf(values)
+        return np.where(endless, np.nan, values) if endless.any() else values
+
+    def _as_float(self, item: st.Input) -> pl.Expr:
+        column, dtype = pl.col(item.name), self._frame.schema[item.name]
+        if item.kind in ("category", "ordered"):
+            column = _place(column, self._vocabularies[item.name])
+        elif item.kind == "boolean" and dtype == pl.String:
+            column = _place(column, item.levels or ("false", "true"))
+        elif item.kind == "date":
+            column = _date(column, dtype).dt.epoch("us")
+        return _filled(column)
 
 
-def _floats(series: pl.Series) -> Array:
-    return series.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+def _filled(column: pl.Expr) -> pl.Expr:
+    return column.cast(pl.Float64, strict=False).fill_null(float("nan"))
+
+
+def _date(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype == pl.String:
+        return column.str.to_datetime(strict=False, time_unit="us", ambiguous="null")
+    return column.cast(pl.Datetime("us"), strict=False)
+
+
+def _place(column: pl.Expr, vocabulary: Sequence[str | None]) -> pl.Expr:
+    """The place of each word among the words of ``vocabulary``, which may have None among them."""
+    words = pl.Enum([word for word in vocabulary if word is not None])
+    return column.cast(pl.String, strict=False).cast(words, strict=False).to_physical()
+
+
+def _with_missing(places: Array, series: pl.Series, vocabulary: Sequence[str | None]) -> Array:
+    """Places among all of ``vocabulary``: None has one too, and shifts the words after it."""
+    if None not in vocabulary:
+        return places
+    missing = list(vocabulary).index(None)
+    found: Array = np.where(places >= missing, places + 1.0, places)
+    found[series.is_null().to_numpy()] = missing
+    return found
 
 
 def code(series: pl.Series, vocabulary: Sequence[str | None]) -> Array:
@@ -92,23 +129,25 @@ def code(series: pl.Series, vocabulary: Sequence[str | None]) -> Array:
     >>> code(pl.Series(["b", None, "z", "a"]), ["a", "b", None])
     array([ 1.,  2., nan,  0.])
     """
-    words = [word for word in vocabulary if word is not None]
-    places = np.array([i for i, word in enumerate(vocabulary) if word is not None], dtype=float)
-    if series.dtype != pl.String:
-        series = series.cast(pl.String, strict=False)
-    found = series.cast(pl.Enum(words), strict=False).to_physical()
-    absent: Array = np.append(places, np.nan)[found.cast(pl.Int64).fill_null(len(words)).to_numpy()]
-    if None in vocabulary:
-        absent[series.is_null().to_numpy()] = list(vocabulary).index(None)
-    return absent
+    places = series.to_frame().select(_filled(_place(pl.first(), vocabulary))).to_series()
+    return _with_missing(places.to_numpy(), series, vocabulary)
 
 
 def run(
-    steps: Sequence[st.Step], inputs: Sequence[st.Input], known: Vocabularies, frame: pl.DataFrame
+    steps: Sequence[st.Step],
+    inputs: Sequence[st.Input],
+    known: Vocabularies,
+    frame: pl.DataFrame,
+    *,
+    order: Literal["C", "F"] = "C",
 ) -> Array:
-    """Features of all rows: float64 C order (n, total size of the steps)."""
+    """Features of all rows: float64 (n, total size of the steps).
+
+    ``order`` F, column by column, is written in a tenth of the time of C, row by row.
+    """
     reader = Reader(frame, inputs, known)
-    out = np.empty((frame.height, sum(step.size for step in steps)))
+    reader.read_all()
+    out = np.empty((frame.height, sum(step.size for step in steps)), order=order)
     start = 0
     for step in steps:
         out[:, start : start + step.size] = apply(step, reader)
@@ -171,7 +210,7 @@ def date_part(dates: pl.Series, part: str) -> Array:
         "year": dates.dt.year, "month": dates.dt.month, "day": dates.dt.day,
         "weekday": dates.dt.weekday, "hour": dates.dt.hour,
     }  # fmt: skip
-    values = _floats(ways[part]())
+    values = ways[part]().to_frame().select(_filled(pl.first())).to_series().to_numpy()
     return values - 1.0 if part == "weekday" else values
 
 

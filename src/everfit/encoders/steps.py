@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from everfit.records import Array, Kind
+from everfit.column import Array, Kind
 
 Part = Literal["year", "month", "day", "weekday", "hour", "days"]
 Cyclic = Literal["month", "weekday", "hour"]

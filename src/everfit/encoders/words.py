@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from everfit.column import Array
 from everfit.encoders.steps import TEXT_FACTS, TEXT_LIMIT, Words
-from everfit.records import Array
 
 _WORD = re.compile(r"\w\w+")
 _DIGIT = re.compile(r"[0-9]")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from everfit.data.table import Table
+from everfit.encoders.frame import categories_frame
 from everfit.encoders.table import FeaturePlan
 from everfit.errors import LearnerFailed
 from everfit.learners.contract import FitBudget, History
@@ -160,17 +161,11 @@ def _whole(codes: Array) -> Array:
 def pool(
     plan: FeaturePlan, matrix: Array, label: Array | None = None, weight: Array | None = None
 ) -> Any:
-    """A CatBoost pool of ``matrix`` (n, d) whose category columns are whole numbers."""
+    """A CatBoost pool of ``matrix`` (n, d) with its category columns."""
     import catboost
-    import pandas as pd
 
-    whole = set(plan.categorical)
-    columns = {
-        i: _whole(matrix[:, i]) if i in whole else matrix[:, i].astype(np.float32)
-        for i in range(matrix.shape[1])
-    }
     return catboost.Pool(
-        pd.DataFrame(columns, copy=False),
+        categories_frame(matrix, plan.categorical),
         label=label,
         weight=weight,
         cat_features=list(plan.categorical),

@@ -48,6 +48,7 @@ def card_facts(
             for m in candidate.members
         ],
         "calibrated": bool(candidate.calibration),
+        "ranges": as_plain(candidate.ranges),
         "data": as_plain(source) | {"license": "unknown", "n_judged": assessment.n_rows},
         "split": as_plain(study.split),
         "folds_judged": folds_judged(study),
@@ -127,7 +128,20 @@ def _score(facts: Mapping[str, Any]) -> list[str]:
             lines.append(
                 f"Mean loss saved against {rival}: {short(gain['mid'])} (95% range {_span(gain)})."
             )
-    return lines
+    return [*lines, _ranges(facts)]
+
+
+def _ranges(facts: Mapping[str, Any]) -> str:
+    ranges = facts["ranges"]
+    if ranges is None:
+        return "Its answers come without ranges: too few rows could say how far they are off."
+    of = "the probability of the predicted label" if facts["problem"]["labels"] else "the outcome"
+    widths = sorted(high - low for low, high in zip(ranges["low"], ranges["high"], strict=True))
+    wide = f"{short(widths[0], 3)} to {short(widths[-1], 3)}"
+    return (
+        f"Each answer comes with a 95% range of {of}, {wide} wide by the level of the answer, "
+        f"learnt from {ranges['n']:,} answers to rows that the fits had not seen."
+    )
 
 
 def _tested(facts: Mapping[str, Any]) -> list[str]:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from everfit.records import Array
+from everfit.column import Array
 
+HIGHEST = 700.0  # of an exponent: e to the 710 is no float any more
+PAIRWISE = 8  # from so many numbers on numpy adds in another order than one by one
 RowLink = Callable[[Sequence[float]], Sequence[float]]
 TableLink = Callable[[Array], Array]
 
@@ -26,20 +28,42 @@ def row_link(link: Mapping[str, Any], bounds: Sequence[float] | None = None) -> 
     """
     if link["kind"] == "sigmoid":
         return _sigmoid
-    many = table_link(link, bounds)
     if link["kind"] == "softmax":
-        return lambda raw: many(np.array([raw]))[0].tolist()
+        return _softmax
     scale, shift = float(link.get("scale", 1.0)), float(link.get("shift", 0.0))
-    if link.get("inverse", "none") == "none" and bounds is None:
+    grows = link.get("inverse", "none") == "expm1"
+    if not grows and bounds is None:
         if scale == 1.0 and shift == 0.0:
             return lambda raw: raw
         return lambda raw: [x * scale + shift for x in raw]
-    return lambda raw: many(np.array([raw]))[0].tolist()
+    low, high = (-np.inf, np.inf) if bounds is None else bounds
+
+    def run(raw: Sequence[float], expm1: Any = np.expm1) -> Sequence[float]:
+        values = [x * scale + shift for x in raw]
+        if grows:
+            values = [float(expm1(HIGHEST if x > HIGHEST else x)) for x in values]
+        return [low if x < low else high if x > high else x for x in values]
+
+    return run
+
+
+def _softmax(raw: Sequence[float], exp: Any = np.exp) -> Sequence[float]:
+    top = max(raw)
+    if len(raw) >= PAIRWISE:
+        grown = np.exp(np.array(raw) - top)
+        return (grown / grown.sum()).tolist()  # type: ignore[no-any-return]
+    values = [float(exp(x - top)) for x in raw]
+    total = 0.0
+    for x in values:  # one by one as numpy does it: a later Python's sum is more exact
+        total += x
+    return [x / total for x in values]
 
 
 def _sigmoid(raw: Sequence[float], exp: Any = np.exp) -> Sequence[float]:
     x = raw[0]
-    p = 1.0 / (1.0 + float(exp(-min(max(x, -700.0), 700.0))))
+    if not -700.0 <= x <= 700.0:
+        x = min(max(x, -700.0), 700.0)
+    p = 1.0 / (1.0 + float(exp(-x)))
     return 1.0 - p, p
 
 
@@ -59,10 +83,36 @@ def table_link(link: Mapping[str, Any], bounds: Sequence[float] | None = None) -
     def identity(raw: Array) -> Array:
         values = raw * scale + shift
         if link.get("inverse") == "expm1":
-            values = np.expm1(np.minimum(values, 700.0))
+            values = np.expm1(np.minimum(values, HIGHEST))
         return values if bounds is None else np.clip(values, bounds[0], bounds[1])
 
     return {"sigmoid": sigmoid, "softmax": softmax, "identity": identity}[kind]
+
+
+def row_calibration(calibration: Mapping[str, float], n_outputs: int) -> RowLink | None:
+    """:func:`calibrated` for the probabilities of one row, None when there is nothing to do.
+
+    Examples
+    --------
+    >>> row_calibration({"temperature": 0.5}, 2)([0.5, 0.5])
+    [0.5, 0.5]
+    """
+    if not calibration:
+        return None
+    if n_outputs >= PAIRWISE:
+        return lambda p: calibrated(np.array([p]), calibration)[0].tolist()
+    temperature = float(calibration.get("temperature", 1.0))
+    biases = [float(calibration.get(f"bias_{i}", 0.0)) for i in range(n_outputs)]
+    log = np.log
+
+    def run(p: Sequence[float]) -> Sequence[float]:
+        grown = [
+            float(log(max(x, 1e-15))) / temperature + bias
+            for x, bias in zip(p, biases, strict=True)
+        ]
+        return _softmax(grown)
+
+    return run
 
 
 def calibrated(values: Array, calibration: Mapping[str, float]) -> Array:

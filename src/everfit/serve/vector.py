@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class Vector:
         self._operations: list[Operation] = []
         self._compile(steps, sources)
         self._pick = getter(sources)
+        self._write = Struct(f"{self.n_features}d").pack_into
 
     def _compile(self, steps: Sequence[st.Step], sources: list[int]) -> None:
         grouped: dict[type, list[tuple[Any, int]]] = {}
@@ -74,8 +76,7 @@ class Vector:
         for at in self._dates:
             base[at] = NAN if row[at] is None else seconds_of(row[at])
         buffer = self.buffer
-        # the same length: the memory stays where it is, which the C library relies on
-        buffer[:] = array("d", self._pick(base))
+        self._write(buffer, 0, *self._pick(base))
         for operation in self._operations:
             operation(base, row, buffer)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from everfit.evidence.interval import Interval, mean_of
+from everfit.evidence.ranges import outcome_offsets, share_offsets
 from everfit.executors import Job
-from everfit.records import Array, Hypothesis, Member, Trial
+from everfit.records import Array, Form, Hypothesis, Member, Ranges, Trial
 from everfit.study.blend import Blend
 from everfit.study.choose import Judged, error_of, losses_of, some
 from everfit.study.entry import Entry
@@ -23,6 +24,7 @@ from everfit.study.race import FIT_FOLD, Race, with_settings
 SCORE_ROWS = 4_000  # rows of one draw for a trial's range: its error is scaled to all rows
 MANY_CELLS = 40_000  # above it a quarter of the draws must do
 TRIAL_DRAWS = 60  # the range of one trial on the leaderboard; its own error is about 10%
+RANGE_ROWS = 200_000  # more would tell no more about a range, and take longer to sort
 REFIT_FACTOR = 1.25  # rows and luck: a refit on all rows against the slowest later fold
 
 
@@ -108,6 +110,28 @@ def _fit_all(race: Race, entries: Sequence[Entry], seconds: float) -> dict[int, 
     for key in pending:
         course.executor.cancel(key)
     return done
+
+
+def ranges(judged: Judged, values: Array, form: Form) -> Ranges | None:
+    """95% ranges around the final answers ``values`` (n, n_outputs) to rows the fits had not seen.
+
+    Their width follows the level of the answer. Time-ordered splits judge later rows only, so
+    theirs are what the blend was off by in the future of each fit.
+    """
+    truth, n = judged.truth, len(judged.truth.ids)
+    rows = np.arange(n)
+    if n > RANGE_ROWS:
+        rows = np.random.default_rng(0).choice(n, RANGE_ROWS, replace=False)
+    outcomes, weight = truth.values[rows], None if truth.weight is None else truth.weight[rows]
+    if form == "values":
+        found = outcome_offsets(values[rows, 0], outcomes, weight=weight)
+        least = 0.0 if truth.values.min() >= 0 else None  # prices, counts: never below nothing
+        return None if found is None else Ranges(*found, least=least, n=len(rows))
+    groups = None if judged.groups is None else judged.groups[rows]
+    predicted = values[rows].argmax(axis=1)
+    stated = values[rows, predicted]
+    found = share_offsets(stated, predicted == outcomes, weight=weight, groups=groups)
+    return None if found is None else Ranges(*found, least=0.0, most=1.0, n=len(rows))
 
 
 def trials(race: Race, judged: Judged) -> tuple[Trial, ...]:

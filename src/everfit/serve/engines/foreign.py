@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from everfit.column import Array
+from everfit.encoders.frame import categories_frame
 from everfit.errors import ArtefactRefused
-from everfit.records import Array
+from everfit.events import Past, Reads
 from everfit.serve.vector import Vector
 
 TRUSTED = ("sklearn.", "numpy.", "scipy.")  # what skops asks about within these is theirs
@@ -40,6 +42,8 @@ class Estimator:
         self, folder: Path, part: Mapping[str, Any], trusted: Sequence[str], vector: Vector
     ) -> None:
         self._view = vector.view
+        self.reads = Reads.of(part.get("history"))
+        self.past: Past = ()  # of the row that is in the vector
         self._classes = [int(c) for c in part.get("classes", ())]
         self._probable = part.get("form", "probabilities") == "probabilities"
         self.width = int(part.get("n_outputs", max(1, len(self._classes))))
@@ -51,13 +55,18 @@ class Estimator:
 
     def row(self) -> list[float]:
         """Answers (k) for the features that are in the vector now."""
-        return self.table(self._view[None, :], 1)[0].tolist()  # type: ignore[no-any-return]
+        return self.table(self._view[None, :], 1, self.past)[0].tolist()  # type: ignore[no-any-return]
 
-    def table(self, matrix: Array, threads: int) -> Array:
-        """Answers for many rows: (n, k)."""
+    def table(self, matrix: Array, threads: int, past: Past = ()) -> Array:
+        """Answers for many rows: (n, k); ``past`` has the events of each, where they are read."""
+        more: dict[str, Any] = {}
+        if self.reads is not None:
+            n = self.reads.events
+            more["history"] = [e[-n:] for e in past] if past else [[] for _ in range(len(matrix))]
         if not self._probable:
-            return np.asarray(self._model.predict(matrix), dtype=np.float64).reshape(-1, 1)
-        given = np.asarray(self._model.predict_proba(matrix), dtype=np.float64)
+            found = self._model.predict(matrix, **more)
+            return np.asarray(found, dtype=np.float64).reshape(-1, 1)
+        given = np.asarray(self._model.predict_proba(matrix, **more), dtype=np.float64)
         answers = np.zeros((len(matrix), self.width))
         answers[:, self._classes or list(range(given.shape[1]))] = given
         return np.asarray(answers / np.maximum(answers.sum(axis=1, keepdims=True), 1e-300))
@@ -109,7 +118,7 @@ class Native:
     """CatBoost's own library on ``model.cbm``: slow for one row, fast for very many."""
 
     def __init__(self, path: Path, categorical: Sequence[int], vector: Vector) -> None:
-        self._view, self._categorical = vector.view, set(categorical)
+        self._view, self._categorical = vector.view, list(categorical)
         self._catboost = _catboost()
         self._model = self._catboost.CatBoost().load_model(str(path))
         self.width = len(np.atleast_1d(self._model.get_scale_and_bias()[1]))
@@ -120,16 +129,8 @@ class Native:
 
     def table(self, matrix: Array, threads: int) -> Array:
         """Raw scores of many rows: (n, k)."""
-        pandas = import_module("pandas")
-        columns = {}
-        for i in range(matrix.shape[1]):
-            values = matrix[:, i]
-            if i in self._categorical:
-                columns[i] = np.where(np.isnan(values), -1.0, values).astype(np.int32)
-            else:
-                columns[i] = values.astype(np.float32)
-        frame = pandas.DataFrame(columns, copy=False)
-        pool = self._catboost.Pool(frame, cat_features=sorted(self._categorical))
+        frame = categories_frame(matrix, self._categorical)
+        pool = self._catboost.Pool(frame, cat_features=self._categorical)
         raw = self._model.predict(pool, prediction_type="RawFormulaVal", thread_count=threads)
         return np.asarray(raw, dtype=np.float64).reshape(len(matrix), -1)
 

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from everfit.records import Array
+from everfit.column import Array
 from everfit.serve.engines.trees import Trees, lightgbm_text
 from everfit.serve.vector import Vector
 
+FEW = 2_000  # rows for which groups are not built: that takes longer than it saves
 TREES_AT_ONCE = 16  # deep trees: about what a processor's second cache holds
 
 
@@ -58,9 +59,14 @@ class Forest:
     def table(self, matrix: Array, threads: int) -> Array:
         """Values of many rows: (n, k)."""
         rounded = matrix.astype(np.float32).astype(np.float64)
+        if len(matrix) < FEW and not self._groups:
+            return self._mean(self._trees.table(rounded, threads))
         total = np.zeros((len(matrix), 1 if self.width == 2 else self.width))
         for group in self._groups or self._grouped():
             total += group.table(rounded, threads)
+        return self._mean(total)
+
+    def _mean(self, total: Array) -> Array:
         values = total / self._n_trees
         return np.hstack([1.0 - values, values]) if self.width == 2 else values
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from everfit.records import Array
+from everfit.column import Array
 from everfit.serve.vector import Vector
 
 

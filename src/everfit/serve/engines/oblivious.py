@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from everfit.records import Array
+from everfit.column import Array
 from everfit.serve.engines.statistic import CannotCompile, Parts, Statistics, code_of, read_parts
 from everfit.serve.vector import Vector
 
 _CHUNK = 8_192  # rows whose split bits are in memory at one time
+_FEW, _BLOCK = 768, 64  # fewer rows are answered in blocks; measured with 1,000 trees
 INFINITY = float("inf")
 
 
@@ -141,6 +142,8 @@ class _BitTrees:
     def table(self, inputs: Array) -> Array:
         """The sums of many rows: (n, width)."""
         n = inputs.shape[1]
+        if n < _FEW:
+            return self._few(np.ascontiguousarray(inputs.T))
         bits = (inputs[self._feature] > self._border[:, None]).view(np.uint8)
         out = np.zeros((n, self._width))
         places = self._places.reshape(-1, 8)
@@ -154,4 +157,15 @@ class _BitTrees:
                 out[:, 0] += values[:, 0].take(leaf)
             else:
                 out += values.take(leaf, axis=0)
+        return out
+
+    def _few(self, inputs: Array) -> Array:
+        """The same, row by row as :meth:`row` has it: trees by the thousand cost a call each."""
+        out = np.empty((len(inputs), self._width))
+        for start in range(0, len(inputs), _BLOCK):
+            part = inputs[start : start + _BLOCK]
+            bits = part.take(self._feature, axis=1) > self._border
+            leaf = np.packbits(bits.take(self._places, axis=1), axis=1, bitorder="little")
+            values = self._values.take(self._starts + leaf, axis=0)  # (rows, trees, width)
+            out[start : start + _BLOCK] = np.add.accumulate(values, axis=1)[:, -1]
         return out

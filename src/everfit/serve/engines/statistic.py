@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from everfit.records import Array
+from everfit.column import Array
 
 _MAGIC, _MASK = 0x4906BA494954CB65, 0xFFFFFFFFFFFFFFFF
 _NO_HASH = 0x7FFFFFFF  # of a value that was in no training row
@@ -183,14 +183,20 @@ class Statistics:
         """All ctr values of many rows, float32 (ctrs, n); ``codes`` and ``numbers`` by row."""
         hot = codes[self._hot_at] == self._hot_code[:, None]
         bits = numbers[self._number_at] > self._number_border[:, None]
-        elements = np.vstack([codes + 1, hot, bits]).astype(np.float64)
+        elements = np.vstack([codes + 1, hot, bits]).astype(np.int64)
         width = len(self._targets) + sum(len(self._projections[i].ctrs) for i, _ in self._loose)
         out = np.empty((width, codes.shape[1]), dtype=np.float32)
-        keys = (self._radix @ elements).astype(np.int64)
+        # no product of matrices: BLAS would wake threads that cost more than the work
+        keys = np.empty((len(self._radix), codes.shape[1]), dtype=np.int64)
+        for at, weights in enumerate(self._radix):
+            used = np.flatnonzero(weights)
+            keys[at] = elements[used[0]] * int(weights[used[0]])
+            for i in used[1:]:
+                keys[at] += elements[i] * int(weights[i])
         out[self._targets] = self._flat[keys[self._place] + self._start[:, None]]
         for number, at in self._loose:
             item = self._projections[number]
-            values = item.values([elements[i].astype(np.int64) for i in item.codes])
+            values = item.values([elements[i] for i in item.codes])
             out[at : at + len(item.ctrs)] = values.T
         return out
 

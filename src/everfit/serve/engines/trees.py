@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from everfit.column import Array
 from everfit.errors import ArtefactRefused, Refused
-from everfit.records import Array
 
 _FLOAT64 = 1  # C_API_DTYPE_FLOAT64
 _RAW, _LEAF = 1, 2  # C_API_PREDICT_RAW_SCORE, C_API_PREDICT_LEAF_INDEX
@@ -94,7 +94,7 @@ class Trees:
         self._check_width()
         self.width, n_out = self._widths()
         self._n_out = n_out
-        self._row_out = np.zeros(n_out)
+        self._out = array("d", bytes(8 * n_out))
         length = ctypes.c_int64()
         _check(held, held.LGBM_BoosterPredictForMatSingleRowFastInit(
             self._booster, self._kind, 0, -1, _FLOAT64, self.n_features, b"",
@@ -104,8 +104,8 @@ class Trees:
         call = held.LGBM_BoosterPredictForMatSingleRowFast
         address = ctypes.c_void_p(vector.buffer_info()[0])
         self._length = length
-        self._out = (ctypes.c_double * n_out).from_address(self._row_out.ctypes.data)
-        self._arguments = (self._fast, address, ctypes.byref(length), self._out)
+        out = ctypes.c_void_p(self._out.buffer_info()[0])
+        self._arguments = (self._fast, address, ctypes.byref(length), out)
         self._call = call
 
     def _check_width(self) -> None:
@@ -134,11 +134,11 @@ class Trees:
         if self._call(*self._arguments):
             _check(self._held, -1)
         if self._leaves is None:
-            return self._out[:]
+            return self._out.tolist()
         return self._leaf_row()
 
     def table(self, matrix: Array, threads: int) -> Array:
-        """Raw scores of many rows: (n, k). ``matrix`` is float64 (n, n_features) in C order.
+        """Raw scores of many rows: (n, k). ``matrix`` is float64 (n, n_features), any order.
 
         All trees are asked for: a range of trees would change the state of the booster, and with it
         the answers of :meth:`row`.
@@ -152,14 +152,16 @@ class Trees:
         return out
 
     def _many(self, matrix: Array, threads: int) -> Array:
-        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+        by_row = int(not matrix.flags.f_contiguous)
+        if by_row:
+            matrix = np.ascontiguousarray(matrix, dtype=np.float64)
         n = len(matrix)
         out = np.empty((n, self._n_out))
         length = ctypes.c_int64()
         if n:
             _check(self._free, self._free.LGBM_BoosterPredictForMat(
                 self._booster, ctypes.c_void_p(matrix.ctypes.data), _FLOAT64,
-                ctypes.c_int32(n), ctypes.c_int32(self.n_features), 1, self._kind, 0, -1,
+                ctypes.c_int32(n), ctypes.c_int32(self.n_features), by_row, self._kind, 0, -1,
                 f"num_threads={threads} verbosity=-1".encode(), ctypes.byref(length),
                 ctypes.c_void_p(out.ctypes.data)))  # fmt: skip
         return out
@@ -174,7 +176,7 @@ class Trees:
     def _leaf_row(self) -> list[float]:
         if self._leaves is None or self._starts is None:
             return []
-        at = self._row_out.astype(np.int64) + self._starts
+        at = np.array(self._out, dtype=np.int64) + self._starts
         # accumulate adds one by one, as the table does; a plain sum adds pairwise
         return np.add.accumulate(self._leaves[at], axis=0)[-1].tolist()  # type: ignore[no-any-return]
 
