@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from everfit.errors import UsageError
 from everfit.evidence.interval import Floats, Interval, Spread, spread
@@ -223,7 +222,10 @@ def _with_between(rows: Spread, folds: Sequence[Spread], inflation: float) -> Sp
         means = np.array([f.mean for f in sound])
         own = np.array([f.error**2 for f in sound])
         q = float(((means - means.mean()) ** 2 / own).sum())
-        if special.chdtrc(len(sound) - 1, q) < 0.05:
+        # here, not above: gates import this file, and scipy.special costs 0.1 s and 20 MB
+        from scipy.special import chdtrc
+
+        if chdtrc(len(sound) - 1, q) < 0.05:
             between = max(float(means.var(ddof=1)) - float(own.mean()), 0.0)
             extra = between / len(sound) * inflation
             # the between part is known with few degrees of freedom (Satterthwaite)

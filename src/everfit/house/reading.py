@@ -1,25 +1,22 @@
-"""Everything that a person can do with a store: run, look, compare, roll back."""
+"""Looking into a store: models, versions, decisions, what a run found, two versions compared."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from everfit.errors import ModelUnknown, Refused
 from everfit.evidence.interval import Interval
-from everfit.executors import Executor
-from everfit.loop import Means, Request, RunResult, Tell, assess_only, run
 from everfit.plain import as_plain
-from everfit.records import Assessment, Decision, Version
-from everfit.release import after_rollback, refused, roll_back, verify
-from everfit.release.gates import load_fresh, loads, manifest_holds, reproduces
+from everfit.records import Decision, Version
+from everfit.release.manifest import verify
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
-from everfit.store.contract import RunRow, Store
+from everfit.store.contract import Alias, Mirrored, RunRow, Store, Traffic
 
-VERIFY_S = 60.0  # loading the version that a person wants back
 SHOWN = ("candidate", "score", "state", "created_at", "run", "sha256")
 
 
@@ -51,24 +48,13 @@ class Comparison:
 
 
 @dataclass(slots=True)
-class House:
-    """One store with the loop around it; the store is opened when it is first needed."""
+class Reading:
+    """One store to look into; it is opened when it is first needed, by whichever thread."""
 
     place: str
     opener: Callable[[bool], Store]  # create it when it is not there?
-    make_executor: Callable[[], Executor]
-    threads: int
-    _store: Store | None = field(default=None)
-
-    def run(self, request: Request, tell: Tell) -> RunResult:
-        """One pass of the loop; see :func:`everfit.loop.run`."""
-        means = Means(lambda: self._open(create=True), self.make_executor, self.threads, tell)
-        return run(request, means)
-
-    def assess(self, request: Request, tell: Tell, *, save: bool = False) -> Assessment:
-        """Read and assess; with ``save`` it is kept in the ledger of the model."""
-        opener = (lambda: self._open(create=True)) if save else None
-        return assess_only(request, tell=tell, open_store=opener)
+    _store: Store | None = field(default=None, init=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def models(self) -> tuple[str, ...]:
         """Names of all models, sorted; none when there is no store yet."""
@@ -106,6 +92,31 @@ class House:
     def decisions(self, model: str) -> tuple[Decision, ...]:
         """The ledger, newest first."""
         return self._open(create=False).decisions(model)
+
+    def aliases(self, model: str) -> Mapping[str, Alias]:
+        """Where champion, previous, canary and shadow point."""
+        return self._open(create=False).aliases(model)
+
+    def traffic(self, model: str) -> Traffic:
+        """Which shares of the keys go to the canary and are held out."""
+        return self._open(create=False).traffic(model)
+
+    def revision(self) -> int:
+        """Grows with every decision: cheaper to ask for than what changed."""
+        return self._open(create=False).revision()
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds versions and finished work."""
+        return self._open(create=False).root
+
+    def mirrored(self, target: str) -> Mapping[tuple[str, str], Mirrored]:
+        """What the registry ``target`` has been told, by kind and item."""
+        return self._open(create=False).mirrored(target)
+
+    def note_mirrored(self, target: str, kind: str, item: str, **noted: Any) -> Mirrored:
+        """Remember a try to tell ``target``; see ``contract.Store.note_mirrored``."""
+        return self._open(create=False).note_mirrored(target, kind, item, **noted)
 
     def runs(self, model: str) -> tuple[RunRow, ...]:
         """All runs, newest first."""
@@ -151,58 +162,23 @@ class House:
         gain, n, note = self._recorded(model, one, two)
         return Comparison(model, one, two, differs, gain, n, note)
 
-    def rollback(
-        self, model: str, to: str | None = None, by: str = "person", reason: str = ""
-    ) -> Decision:
-        """Make an earlier version the champion again, after it has been verified.
-
-        Raises
-        ------
-        ModelUnknown : no such model or version
-        Refused : there is nothing to go back to, or the version does not verify; the refusal is
-            in the ledger and the champion did not move
-        """
-        store = self._open(create=False)
-        champion = self.version(model)
-        aliases = store.aliases(model)
-        if to is None and (aliases.get("previous") is None or aliases["previous"].number is None):
-            raise Refused(
-                f"{model!r} has no earlier champion",
-                got=f"only {champion.name} has served",
-                expected="a version that served before",
-                do=f"see which versions there are: everfit status {model}",
-            )
-        target = self.version(model, to or "previous")
-        folder = self.folder(target)
-        fresh = load_fresh(folder, left_s=VERIFY_S, trusted=target.trusted)
-        checks = (
-            manifest_holds(folder, key=store.key(), sha256=target.sha256),
-            loads(fresh),
-            reproduces(fresh),
-        )
-        decision = roll_back(champion=champion, to=target, checks=checks, by=by, reason=reason)
-        if decision.kind == "refused":
-            raise refused(store.commit(decision))
-        before = store.served_before(model, target.number)
-        seen = {name: alias.rev for name, alias in aliases.items()}
-        return store.commit(decision, aliases=after_rollback(target, before), seen=seen)
-
     def close(self) -> None:
         """Let go of the store."""
         if self._store is not None:
             self._store.close()
             self._store = None
 
-    def __enter__(self) -> House:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open(self, *, create: bool) -> Store:
-        if self._store is None:
-            self._store = self.opener(create)
-        return self._store
+        with self._opening:
+            if self._store is None:
+                self._store = self.opener(create)
+            return self._store
 
     def _placed(self, version: Version) -> Version:
         root = self._open(create=False).root
