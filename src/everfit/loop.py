@@ -21,6 +21,7 @@ import numpy as np
 from everfit.assess.account import account as assessed
 from everfit.assess.account import summary
 from everfit.data.split import group_codes, withhold
+from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import Interrupted
 from everfit.executors import Executor
@@ -47,6 +48,7 @@ from everfit.records import (
     Version,
 )
 from everfit.release import Label, Released, release
+from everfit.release.past import Rows, known_before
 from everfit.release.stage import Bench, Packing, was_seen
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
@@ -122,9 +124,8 @@ def run(request: Request, means: Means) -> RunResult:
         means.tell(Progress("assess", summary(assessment), deadline.share()))
         posed, assessment = cleaned(posed, assessment, request)
         with TemporaryDirectory(prefix="everfit-") as place:
-            own_hypotheses(
-                request.learners, Path(place)
-            )  # a mistake in one is found before a write
+            # a mistake in one is found before a write
+            own_hypotheses(request.learners, Path(place), posed.as_read)
         store = means.open_store()
         spec = spec_of(request, posed)
         handle = store.begin_run(named(request), spec)
@@ -193,7 +194,8 @@ class Turn:
         )
 
     def _study(self, rows: Array, executor: Executor, threads: int, scratch: Path) -> Study:
-        own, warnings = own_hypotheses(self.request.learners, scratch / "own")
+        read = self.posed.as_read
+        own, warnings = own_hypotheses(self.request.learners, scratch / "own", read)
         for warning in warnings:
             self._say("study", warning)
         setting = Setting(
@@ -214,6 +216,7 @@ class Turn:
             setting=setting,
             seed=self.request.seed,
             own=own,
+            as_read=read.take(rows),
         )
 
     def _release(
@@ -224,16 +227,18 @@ class Turn:
         rows, aside = np.flatnonzero(~kept), np.flatnonzero(kept)
         withheld = self.posed.table.take(aside)
         decisions = store.decisions(model)
+        truth = self.posed.task.truth(self.posed.table, self.posed.problem)
+        rows_by_time = Rows(self.posed.as_read, truth, kept, self.assessment.split)
         bench = Bench(
             policy=self.request.policy,
-            score=lambda version, table: opened(store, version).table(table),
+            score=lambda version, table: _answers(opened(store, version), table, rows_by_time),
             columns_of=lambda version: opened(store, version).columns,
             withheld=self.posed.as_read.take(aside),
             withheld_truth=self.posed.task.truth(withheld, self.posed.problem),
             groups=group_codes(withheld, self.assessment.split),
             champion=champion,
             looks=1 + sum(d.looks > 0 for d in decisions),
-            promoted=sum(d.kind == "promoted" for d in decisions),
+            promoted=sum(d.kind == "promoted" and d.by == "system" for d in decisions),
             cannot=cannot,
         )
         with store.packing(model, number) as folder:
@@ -303,6 +308,14 @@ class Turn:
 def opened(store: Store, version: Version) -> Scorer:
     """The scorer of a version, whose folder may be relative to the store."""
     return open_plan(store.root / version.folder, trusted=version.trusted)
+
+
+def _answers(scorer: Scorer, table: Table, rows: Rows) -> Array:
+    """A version's answers to the rows that were kept aside, with what was known before them."""
+    if scorer.reads is None:
+        return scorer.table(table)
+    past = known_before(rows, scorer.reads, scorer.columns, scorer.form)
+    return scorer.table(table, past=past)
 
 
 def _ended(handle: RunHandle, kind: str, why: str) -> Decision:

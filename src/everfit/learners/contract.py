@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from everfit.data.table import Table
+from everfit.events import Past, Reads
 from everfit.records import Array, Form
 
 
@@ -16,7 +17,8 @@ class History:
     """What a learner may see: rows that are already cut, with what turned out true.
 
     ``table`` holds features only; ``target`` is (n,) float64, class codes 0..n_outputs-1 for
-    probabilities; ``weight`` is (n,) or None.
+    probabilities; ``weight`` is (n,) or None. ``past`` has for each row what happened to its key
+    before it, for a learner that reads that; a row is never part of its own past.
     """
 
     table: Table
@@ -25,6 +27,7 @@ class History:
     n_outputs: int
     seed: int = 0
     weight: Array | None = None
+    past: Past | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,29 @@ class Learner(Protocol):
     def save(self, folder: Path) -> Mapping[str, Any]:
         """Write native files into ``folder``; return the plan part as JSON-ready data."""
         ...
+
+
+class Reader(Learner, Protocol):
+    """A learner whose answers depend on what happened before: ``reads`` says of which key.
+
+    New events count at once, without a refit. ``fit`` finds them in ``History.past``; the part that
+    ``save`` gives holds ``"history"``, which is ``reads`` as plain data.
+    """
+
+    reads: Reads
+
+    def answer(self, asks: Table, past: Past | None = None) -> Array:
+        """Answers for each row from its features and its ``past``; without one from none."""
+        ...
+
+
+def reads_of(learner: Any) -> Reads | None:
+    """Which history a learner reads; None for one that reads none."""
+    found = getattr(learner, "reads", None)
+    return found if isinstance(found, Reads) else None
+
+
+def answered(learner: Any, asks: Table, past: Past | None) -> Array:
+    """The answers of any learner; only one that reads history is given the past."""
+    found: Array = learner.answer(asks) if reads_of(learner) is None else learner.answer(asks, past)
+    return found

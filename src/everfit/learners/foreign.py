@@ -13,8 +13,10 @@ import numpy as np
 from everfit.data.table import Table
 from everfit.encoders.table import FeaturePlan
 from everfit.errors import ArtefactRefused, LearnerFailed, SourceMissing, UsageError, near
+from everfit.events import Event, Past, Reads
 from everfit.learners.contract import FitBudget, History
 from everfit.learners.link import Link, encode, to_answers
+from everfit.learners.reading import takes, takes_history, takes_none
 from everfit.learners.rounds import Slot, check
 from everfit.learners.source import import_file, is_trusted, sha256, sources
 from everfit.records import Array, Form
@@ -36,6 +38,8 @@ class Foreign:
     settings : keywords for the class; those of an instance are its own
     view : "dense" (filled, scaled, one-hot), "codes" or "engineered"
     modules : files to import first, by module name, as :func:`carry` gives
+    history : key and number of events, as :func:`everfit.learners.reading.declared` gives; then
+        ``predict`` and ``predict_proba`` take ``history``, and ``fit`` too if it has that argument
     """
 
     name: str = "foreign"
@@ -49,8 +53,15 @@ class Foreign:
         settings: Mapping[str, Any] | None = None,
         view: str = "dense",
         modules: Mapping[str, str] | None = None,
+        history: Mapping[str, Any] | None = None,
     ) -> None:
         self.source, self.settings, self.view, self.modules = source, settings, view, modules
+        self.history = history
+
+    @property
+    def reads(self) -> Reads | None:
+        """Which history the estimator reads; None when it reads none."""
+        return Reads.of(self.history)
 
     def fit(self, history: History, budget: FitBudget) -> Foreign:
         """Fit the estimator. It cannot be stopped from here; its process can.
@@ -65,19 +76,22 @@ class Foreign:
         check(history)
         self.model_ = bring(self.source, self.settings or {}, self.modules or {})
         codes = history.form == "probabilities"
-        _need_verb(self.model_, "predict_proba" if codes else "predict")
+        verb = "predict_proba" if codes else "predict"
+        _need_verb(self.model_, verb)
+        if self.reads is not None and not takes_history(self.model_, verb):
+            raise takes_none(self.model_, verb)
         self.plan_, matrix = encode(history, self.view)
         slot.need(0.0, "making the features")
         target = history.target.astype(np.int64) if codes else history.target
         _seed(self.model_, history.seed)
-        takes = "sample_weight" in inspect.signature(self.model_.fit).parameters
-        weighted = history.weight is not None and takes
+        more: dict[str, Any] = {}
+        if history.weight is not None and takes(self.model_.fit, "sample_weight"):
+            more["sample_weight"] = history.weight
+        if self.reads is not None and takes_history(self.model_, "fit"):
+            more["history"] = history.past or _none(len(matrix))
         try:
             with threadpool_limits(budget.threads):
-                if weighted:
-                    self.model_.fit(matrix, target, sample_weight=history.weight)
-                else:
-                    self.model_.fit(matrix, target)
+                self.model_.fit(matrix, target, **more)
         except Exception as error:
             # a user's code may raise anything; it must become a failed trial, not a failed run
             raise LearnerFailed(
@@ -91,12 +105,16 @@ class Foreign:
             "stopped": "end",
             "features": matrix.shape[1],
             "settings": {},
-            "weights": "used" if weighted else "none" if history.weight is None else "ignored",
+            "weights": "none"
+            if history.weight is None
+            else "used"
+            if "sample_weight" in more
+            else "ignored",
         }
         return self
 
-    def answer(self, asks: Table) -> Array:
-        """Answers for each row: float64 (n, n_outputs).
+    def answer(self, asks: Table, past: Past | None = None) -> Array:
+        """Answers for each row: float64 (n, n_outputs); ``past`` where the estimator reads it.
 
         Raises
         ------
@@ -104,8 +122,12 @@ class Foreign:
         """
         matrix = self.plan_.transform(asks)
         verb = "predict_proba" if self.form_ == "probabilities" else "predict"
+        more: dict[str, Any] = {}
+        if (reads := self.reads) is not None:
+            known = _none(len(matrix)) if past is None else past
+            more["history"] = [list(events[-reads.events :]) for events in known]
         try:
-            given = np.asarray(getattr(self.model_, verb)(matrix), dtype=np.float64)
+            given = np.asarray(getattr(self.model_, verb)(matrix, **more), dtype=np.float64)
         except Exception as error:
             # as for fit
             raise LearnerFailed(
@@ -167,7 +189,8 @@ class Foreign:
             (folder / "code").mkdir(exist_ok=True)
             (folder / "code" / f"{module}.py").write_bytes(text)
         known = self.model_.classes_ if self.form_ == "probabilities" else []
-        return {
+        history = {} if self.reads is None else {"history": self.reads.as_dict()}
+        return history | {
             "engine": self.engine,
             "files": ["estimator.skops", *hashes],
             "trusted": unknown,
@@ -198,7 +221,7 @@ class Foreign:
                     got=found, expected=known, do="roll back to another version",
                 )  # fmt: skip
             import_file(path, path.stem)
-        learner = cls(source="stored")
+        learner = cls(source="stored", history=part.get("history"))
         learner.model_ = skops.io.load(folder / "estimator.skops", trusted=part["trusted"])
         learner.plan_, learner.facts_ = FeaturePlan.load(folder), {}
         learner.form_, learner.n_outputs_ = part["form"], part["n_outputs"]
@@ -314,6 +337,10 @@ def _from_file(source: str) -> Any:
             do=f"did you mean {hint}?" if hint else "give one of these",
         )
     return getattr(module, name)
+
+
+def _none(n: int) -> list[list[Event]]:
+    return [[] for _ in range(n)]
 
 
 def _need_verb(estimator: Any, verb: str) -> None:

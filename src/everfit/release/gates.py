@@ -21,7 +21,7 @@ import numpy as np
 from everfit.errors import ArtefactRefused
 from everfit.evidence.interval import Interval
 from everfit.evidence.paired import paired_gain
-from everfit.records import Array, Because, Candidate, Policy, Segment
+from everfit.records import Array, Because, Candidate, Policy, Segment, Version
 from everfit.release.manifest import verify
 
 LOSS = "mean loss"
@@ -39,6 +39,12 @@ class FreshLoad:
     row_us: float | None
     error: str = ""
     seconds: float = 0.0
+
+
+def is_champion(to: Version) -> Because:
+    """A move to where the champion is: no move."""
+    note = f"{to.name} is the champion already"
+    return Because("another version than the champion", False, note=note)
 
 
 def passed(gates: Iterable[Because]) -> bool:

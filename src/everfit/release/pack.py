@@ -56,7 +56,8 @@ def pack(
     ----------
     table_columns : all columns of the cleaned table with their roles
     members : fitted models with weights, see ``plan.fitted_members``
-    golden_rows : ``{"values": {column: value}, "answer": [float, ...]}``, answered by the learners
+    golden_rows : ``{"values": {column: value}, "answer": [float, ...]}``, answered by the learners,
+        with ``"history"`` where they read one
     key : the store's key, which signs the manifest
 
     Raises
@@ -80,6 +81,7 @@ def pack(
         columns=columns,
         members=members,
         calibration=candidate.calibration,
+        ranges=candidate.ranges,
     )
     write_json(folder / "golden.json", [_golden(row) for row in golden_rows])
     facts = card_facts(label, study, assessment, source, columns)
@@ -120,7 +122,8 @@ def _unsealed(
 
 def _golden(row: Mapping[str, Any]) -> dict[str, Any]:
     """A golden row as ``serve.verify`` reads it."""
-    return {"input": as_plain(row["values"]), "expected": as_plain(row["answer"])}
+    history = {"history": as_plain(row["history"])} if "history" in row else {}
+    return {"input": as_plain(row["values"]), "expected": as_plain(row["answer"])} | history
 
 
 def libraries() -> dict[str, str]:

@@ -19,11 +19,12 @@ from everfit.records import (
     Hypothesis,
     Problem,
     Profile,
+    Ranges,
 )
 
 FORMAT = 1
 # what a fit leaves for the study alone
-NOT_PACKED = ("fit.json", "answers.npz", "golden.npy", "golden_rows.json")
+NOT_PACKED = ("fit.json", "answers.npz", "golden.npy", "golden_rows.json", "golden_past.json")
 TRUE_WORDS = ("true", "yes", "y", "t", "1")
 
 
@@ -71,6 +72,7 @@ def lay_plan(
     columns: Sequence[Mapping[str, Any]],
     members: Sequence[Fitted],
     calibration: Mapping[str, float],
+    ranges: Ranges | None = None,
 ) -> dict[str, Any]:
     """Copy the files of all members into ``folder`` and write ``plan.json`` beside them.
 
@@ -85,7 +87,7 @@ def lay_plan(
         shutil.copytree(member.folder, folder / name, ignore=shutil.ignore_patterns(*NOT_PACKED))
         part = as_plain(dict(member.part))
         placed.append({"weight": member.weight / total, "folder": name, "part": part})
-    plan = {
+    plan: dict[str, Any] = {
         "format": FORMAT,
         "form": problem.form,
         "labels": list(problem.labels),
@@ -94,8 +96,23 @@ def lay_plan(
         "members": placed,
         "calibration": as_plain(dict(calibration)),
     }
+    if ranges is not None:
+        plan["ranges"] = as_plain(ranges)
+    if (history := _history(placed)) is not None:
+        plan["history"] = history
     write_json(folder / "plan.json", plan)
     return plan
+
+
+def _history(placed: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Which members read history, how many events and of which key; None when none does."""
+    readers = [
+        (one["folder"], one["part"]["history"]) for one in placed if "history" in one["part"]
+    ]
+    if not readers:
+        return None
+    events = max(int(reads["events"]) for _, reads in readers)
+    return readers[0][1] | {"events": events, "members": [folder for folder, _ in readers]}
 
 
 def plan_columns(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from everfit.errors import Refused
 from everfit.records import Because, Decision, Version
-from everfit.release.gates import passed
+from everfit.release.gates import is_champion, passed
 
 
 def roll_back(
@@ -27,7 +27,7 @@ def roll_back(
     by : who asked, ``person`` or ``system``
     """
     if to.number == champion.number:
-        checks = (*checks, Because("another version than the champion", False, note=to.name))
+        checks = (*checks, is_champion(to))
     if not checks or not passed(checks) or not any(check.passed for check in checks):
         failed = tuple(check for check in checks if check.passed is not True)
         return Decision(

@@ -14,7 +14,9 @@ from everfit.data.groups import groups
 from everfit.data.hashes import row_hashes
 from everfit.data.table import Table
 from everfit.errors import EverfitError
+from everfit.events import Event, Past, to_plain
 from everfit.learners import load
+from everfit.learners.contract import answered
 from everfit.learners.golden import as_inputs, golden_rows, kept_golden
 from everfit.records import (
     Answers,
@@ -50,6 +52,7 @@ from everfit.release.promote import Case, judge, moves, release_first
 from everfit.tasks import Task
 
 SEEN = "seen.npz"
+MOST_PAST = 5  # events of a golden row whose history is made up
 
 Score = Callable[[Version, Table], Array]  # a packed version's answers (n, n_outputs) to a table
 
@@ -189,20 +192,33 @@ def golden(
     """Rows with the answers that the learners themselves give, read back from their files."""
     kept = [kept_golden(member.folder) for member in members]
     found = [one for one in kept if one is not None]
-    if len(found) == len(members) and all(inputs == found[0][0] for inputs, _ in found):
-        rows, values = found[0][0], [answers for _, answers in found]
+    if len(found) == len(members) and all(one.rows == found[0].rows for one in found):
+        rows, values = found[0].rows, [one.answers for one in found]
+        pasts = [one.past for one in found if one.past is not None]
+        # all read the same key: the longest past ends with what each of them had read
+        past = [max(of_row, key=len) for of_row in zip(*pasts, strict=True)] if pasts else None
     else:
         hidden = [c.name for c in training.columns if c.role != "feature"]
         asked = golden_rows(training.drop(hidden))
         rows = as_inputs(asked)
-        values = [load(member.folder, member.part).answer(asked) for member in members]
+        reading = any("history" in member.part for member in members)
+        made = _any_past(rows) if reading else None
+        values = [answered(load(m.folder, m.part), asked, made) for m in members]
+        past = None if made is None else [to_plain(events) for events in made]
     ids = np.arange(len(rows))
     mixed = task.blend([Answers(ids, v) for v in values], [m.weight for m in members]).values
     final = task.adjust(mixed, candidate.calibration)
+    told = [{} if past is None else {"history": past[i]} for i in range(len(rows))]
     return [
-        {"values": row, "answer": [float(v) for v in answer]}
-        for row, answer in zip(rows, final, strict=True)
+        {"values": row, "answer": [float(v) for v in answer], **more}
+        for row, answer, more in zip(rows, final, told, strict=True)
     ]
+
+
+def _any_past(rows: Sequence[Mapping[str, Any]]) -> Past:
+    """A history for each row: any shows whether learners and plan read it alike."""
+    whole = [Event(None, row, i % 2) for i, row in enumerate(rows)]
+    return [whole[max(0, i - MOST_PAST) : i] for i in range(len(rows))]
 
 
 def keep_seen(folder: Path, as_read: Table) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from everfit.column import Array, Column
 from everfit.encoders import steps as st
 from everfit.errors import ArtefactRefused, EverfitError
+from everfit.events import Reads
 from everfit.plain import from_plain
-from everfit.records import Array, Column
 from everfit.serve.engines.foreign import Estimator, Native
 from everfit.serve.engines.forest import Forest
 from everfit.serve.engines.layers import linear, neural
@@ -26,6 +27,7 @@ from everfit.serve.engines.oblivious import Oblivious
 from everfit.serve.engines.statistic import CannotCompile
 from everfit.serve.engines.trees import Trees
 from everfit.serve.links import row_link, table_link
+from everfit.serve.ranges import Ranges
 from everfit.serve.row import Asked, RowReader
 from everfit.serve.scorer import Constant, Engine, Part, Plan, Scorer
 from everfit.serve.vector import Vector
@@ -94,13 +96,16 @@ def _build(folder: Path, plain: Mapping[str, Any], trusted: Sequence[str]) -> Sc
         weight = float(item["weight"])
         # weights that add up to 1 but for rounding stay as they are
         weight = weight if abs(total - 1.0) < 1e-9 else weight / total
+        past = engine if isinstance(engine, Estimator) and engine.reads is not None else None
         parts.append(Part(
             weight, engine, row_link(link, bounds), table_link(link, bounds), place,
-            f"{item['folder']}: {part['engine']}"))  # fmt: skip
+            f"{item['folder']}: {part['engine']}", past))  # fmt: skip
     return Scorer(
         form=plain["form"], labels=plain.get("labels") or (),
         label_type=plain.get("label_type", "str"), asked=asked, parts=parts, plans=ready,
         reader=reader, calibration=plain.get("calibration") or {}, slow=slow,
+        ranges=Ranges(plain["ranges"]) if plain.get("ranges") else None,
+        reads=Reads.of(plain.get("history")),
     )  # fmt: skip
 
 

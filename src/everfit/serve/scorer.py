@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from everfit.column import Array, Column, Form
 from everfit.encoders import steps as st
-from everfit.records import Array, Column, Form, Source
+from everfit.events import Event, Past, Reads
 from everfit.serve.answer import Answer
-from everfit.serve.links import RowLink, TableLink, calibrated
+from everfit.serve.links import RowLink, TableLink, calibrated, row_calibration
+from everfit.serve.past import PastReader
+from everfit.serve.ranges import Ranges
 from everfit.serve.row import Asked, RowReader
 from everfit.serve.vector import Vector
 
 if TYPE_CHECKING:
     # polars is loaded when the first table comes, not when a process starts to serve rows
     from everfit.data.table import Table
+    from everfit.serve.engines.foreign import Estimator
 
-ROWS_AT_ONCE = 65_536
+LEAST_AT_ONCE, MOST_AT_ONCE = 65_536, 262_144  # rows of a table in one piece
+CELLS_AT_ONCE = 4_194_304  # features of a piece that has more rows than the least: 32 MB
+_new = tuple.__new__  # a named tuple's own way takes twice as long
 
 
 class Engine(Protocol):
@@ -62,6 +68,7 @@ class Part:
     table_link: TableLink
     plan: int | None
     name: str
+    reader: Estimator | None = None  # the engine, when it reads history
 
 
 class Scorer:
@@ -74,6 +81,7 @@ class Scorer:
         self, *, form: Form, labels: Sequence[str], label_type: str, asked: Sequence[Asked],
         parts: Sequence[Part], plans: Sequence[Plan], reader: RowReader,
         calibration: Mapping[str, float], slow: Sequence[str] = (),
+        ranges: Ranges | None = None, reads: Reads | None = None,
     ) -> None:  # fmt: skip
         self.form, self.labels = form, tuple(labels)
         self.columns: tuple[Column, ...] = tuple(item.column for item in asked)
@@ -82,8 +90,13 @@ class Scorer:
         self._values = typed_labels(labels, label_type)
         self._parts, self._plans, self._reader = tuple(parts), tuple(plans), reader
         self._fills = [plan.vector.fill for plan in plans]
-        self._runs = [(part.weight, part.engine.row, part.row_link) for part in parts]
+        self._first, *self._others = [(p.weight, p.engine.row, p.row_link) for p in parts]
         self._calibration = dict(calibration)
+        self._calibrate = row_calibration(self._calibration, max(1, len(self.labels)))
+        self._ranges, self._range = ranges, None if ranges is None else ranges.of
+        self.reads = reads
+        self._readers = [part.reader for part in parts if part.reader is not None]
+        self._past = PastReader(asked, self.labels) if reads is not None else None
         self._lock = Lock()
 
     @property
@@ -96,53 +109,102 @@ class Scorer:
         """For category and ordered columns the levels that are known."""
         return self._reader.known
 
-    def row(self, values: Mapping[str, Any]) -> Answer:
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """Names of the columns that some member reads, in the order of :meth:`read`."""
+        return tuple(self._reader.positions)
+
+    def read(self, values: Mapping[str, Any]) -> list[Any]:
+        """The base values of one row, as :meth:`row` reads them, for :meth:`answers`."""
+        return self._reader(values)[0]
+
+    def answers(self, rows: Sequence[list[Any]], past: Past | None = None) -> Array:
+        """Answers to rows that were read: float64 (n, n_outputs); for hundreds, without Polars."""
+        matrices = []
+        for plan in self._plans:
+            matrix = np.empty((len(rows), plan.vector.n_features))
+            for at, row in enumerate(rows):
+                # rows of others may come between
+                with self._lock:
+                    plan.vector.fill(row)
+                    matrix[at] = plan.vector.view
+            matrices.append(matrix)
+        return self._blended(matrices, len(rows), 1, past)
+
+    def row(self, values: Mapping[str, Any], past: Sequence[Event] = ()) -> Answer:
         """Answer one row given as a dict from column name to value.
 
         Absent columns take their default or count as missing; whatever is odd becomes a warning,
-        never an error. Columns that the model does not know are ignored.
+        never an error. Columns that the model does not know are ignored. ``past`` is what happened
+        to the row's key, oldest first, for a version that reads history.
         """
+        row, warnings = self._reader(values)
         with self._lock:
-            row, warnings = self._reader(values)
             for fill in self._fills:
                 fill(row)
-            total: list[float] | None = None
-            for weight, run, link in self._runs:
-                found = link(run())
-                if total is None:
-                    total = [weight * p for p in found]
-                else:
-                    total = [t + weight * p for t, p in zip(total, found, strict=True)]
-        answers = total or []
-        if self._calibration:
-            answers = calibrated(np.array([answers]), self._calibration)[0].tolist()
-        if self.form == "values":
-            return Answer(answers[0], None, warnings)
-        return Answer(self._values[answers.index(max(answers))], tuple(answers), warnings)
+            for reader in self._readers:
+                reader.past = (past,)
+            weight, run, link = self._first
+            answers = link(run())
+            if weight != 1.0:
+                answers = [weight * p for p in answers]
+            for weight, run, link in self._others:
+                answers = [t + weight * p for t, p in zip(answers, link(run()), strict=True)]
+        if self._calibrate is not None:
+            answers = self._calibrate(answers)
+        return self._answer(answers, warnings)
 
-    def table(self, table: Table, *, threads: int | None = None) -> Array:
+    def _answer(self, answers: Sequence[float], warnings: tuple[str, ...]) -> Answer:
+        top = max(answers)
+        around = None if self._range is None else self._range(top)
+        if not self._values:
+            return _new(Answer, (top, None, warnings, around))
+        label = self._values[answers.index(top)]
+        return _new(Answer, (label, tuple(answers), warnings, around))
+
+    def rows(self, values: Sequence[Mapping[str, Any]], past: Past | None = None) -> list[Answer]:
+        """Answer many rows given as dicts, members over all rows at once; see :meth:`row`."""
+        read = [self._reader(item) for item in values]
+        found = self.answers([row for row, _ in read], past).tolist()
+        return [self._answer(item, odd) for item, (_, odd) in zip(found, read, strict=True)]
+
+    def ranges(self, values: Array) -> Array | None:
+        """The 95% ranges of answers (n, n_outputs): float64 (n, 2); None when there are none."""
+        return None if self._ranges is None else self._ranges.of_many(values.max(axis=1))
+
+    def table(self, table: Table, *, threads: int | None = None, past: Past | None = None) -> Array:
         """Answers for all rows of a table: float64 (n, n_outputs)."""
         table = self._with_defaults(table)
         n, width = table.n_rows, max(1, len(self.labels))
         out = np.empty((n, width))
-        for start in range(0, n, ROWS_AT_ONCE):
+        features = sum(plan.vector.n_features for plan in self._plans)
+        size = max(LEAST_AT_ONCE, min(MOST_AT_ONCE, CELLS_AT_ONCE // max(1, features)))
+        for start in range(0, n, size):
             part = table
-            if n > ROWS_AT_ONCE:
-                part = replace(table, frame=table.frame[start : start + ROWS_AT_ONCE])
-            out[start : start + ROWS_AT_ONCE] = self._answers(part, threads or _cores())
+            if n > size:
+                part = replace(table, frame=table.frame[start : start + size])
+            of_part = None if past is None else past[start : start + size]
+            out[start : start + size] = self._answers(part, threads or _cores(), of_part)
         return out
 
-    def _answers(self, table: Table, threads: int) -> Array:
+    def _answers(self, table: Table, threads: int, past: Past | None) -> Array:
         execute = import_module("everfit.encoders.execute")
         matrices = [
-            execute.run(plan.steps, plan.inputs, plan.vocabularies, table.frame)
+            execute.run(plan.steps, plan.inputs, plan.vocabularies, table.frame, order="F")
             for plan in self._plans
         ]
-        none = np.empty((table.n_rows, 0))
+        return self._blended(matrices, table.n_rows, threads, past)
+
+    def _blended(self, matrices: Sequence[Array], n: int, threads: int, past: Past | None) -> Array:
+        none = np.empty((n, 0))
         total: Array | None = None
         for part in self._parts:
             matrix = none if part.plan is None else matrices[part.plan]
-            found = part.weight * part.table_link(part.engine.table(matrix, threads))
+            if part.reader is None:
+                raw = part.engine.table(matrix, threads)
+            else:
+                raw = part.reader.table(matrix, threads, past or ())
+            found = part.weight * part.table_link(raw)
             total = found if total is None else total + found
         return calibrated(np.asarray(total), self._calibration)
 
@@ -159,6 +221,14 @@ class Scorer:
             columns=(*table.columns, *(item.column for item in gone)),
         )  # fmt: skip
 
+    def events(self, plain: Sequence[Sequence[Any]]) -> list[Event]:
+        """Events as a log or a source has them, as the models of this version learnt them.
+
+        ``plain`` has ``[at, values, outcome]`` each; values and outcome are read as those of a row
+        and of the target, so that what was sent as a label becomes its class code.
+        """
+        return [] if self._past is None else self._past.events(plain)
+
     def decide(self, values: Array) -> list[str | int | float | bool]:
         """The label of each row of ``values`` (n, n_outputs), or the number itself."""
         if self.form == "values":
@@ -168,6 +238,7 @@ class Scorer:
     def as_table(self, rows: Sequence[Mapping[str, Any]]) -> Table:
         """Rows as a typed table of what the model reads, coerced as :meth:`row` does."""
         polars, tables = import_module("polars"), import_module("everfit.data.table")
+        records = import_module("everfit.records")
         read = [self._reader(row)[0] for row in rows]
         frame = {}
         known = self._reader.positions
@@ -180,7 +251,15 @@ class Scorer:
             if column.kind == "boolean":
                 values = values.fill_nan(None).cast(polars.Boolean)
             frame[column.name] = values
-        source = Source("rows", "", len(rows), len(columns))
+        if not columns:
+            # a version that reads no column still answers each row, and a frame counts its rows
+            # by a column
+            columns = [item.column for item in self._asked[:1]]
+            frame |= {
+                c.name: polars.Series([None] * len(rows), dtype=types.get(c.kind, polars.String))
+                for c in columns
+            }
+        source = records.Source("rows", "", len(rows), len(columns))
         made: Table = tables.Table(polars.DataFrame(frame), tuple(columns), source)
         return made
 

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from math import isfinite
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from everfit.errors import ArtefactRefused, EverfitError
+from everfit.events import Event, from_plain
 from everfit.serve.answer import Answer
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
@@ -60,11 +60,13 @@ def check_golden(folder: Path, *, trusted: Sequence[str] = ()) -> Checked:
     """
     try:
         scorer = open_plan(folder, trusted=trusted)
-        rows = _golden_rows(folder)
+        rows = golden_rows(folder)
         expected = np.array([row["expected"] for row in rows], dtype=float)
         inputs = [row["input"] for row in rows]
-        by_row = np.array([_numbers(scorer.row(row)) for row in inputs], dtype=float)
-        by_table = scorer.table(scorer.as_table(inputs))
+        past = golden_past(rows)
+        found_by_row = [scorer.row(row, events) for row, events in zip(inputs, past, strict=True)]
+        by_row = np.array([_numbers(answer) for answer in found_by_row], dtype=float)
+        by_table = scorer.table(scorer.as_table(inputs), past=past)
     except EverfitError as error:
         return Checked(False, error=str(error))
     if by_row.shape != expected.shape:
@@ -76,7 +78,13 @@ def check_golden(folder: Path, *, trusted: Sequence[str] = ()) -> Checked:
     return Checked(ok, len(rows), max(worst), _row_us(scorer, inputs), wrong)
 
 
-def _golden_rows(folder: Path) -> list[dict[str, Any]]:
+def golden_rows(folder: Path) -> list[dict[str, Any]]:
+    """The golden rows of a packed version: ``{"input": {...}, "expected": [...]}`` each.
+
+    Raises
+    ------
+    ArtefactRefused : the file is gone or damaged
+    """
     try:
         rows = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
         if not rows or not all({"input", "expected"} <= set(row) for row in rows):
@@ -91,6 +99,11 @@ def _golden_rows(folder: Path) -> list[dict[str, Any]]:
     return list(rows)
 
 
+def golden_past(rows: Sequence[Mapping[str, Any]]) -> list[list[Event]]:
+    """The history of each golden row; none where a version reads none."""
+    return [from_plain(row.get("history") or ()) for row in rows]
+
+
 def _row_us(scorer: Scorer, inputs: Sequence[Mapping[str, Any]]) -> float:
     seconds = []
     for call in range(TIMED_CALLS):
@@ -98,7 +111,7 @@ def _row_us(scorer: Scorer, inputs: Sequence[Mapping[str, Any]]) -> float:
         start = perf_counter()
         scorer.row(row)
         seconds.append(perf_counter() - start)
-    return round(1e6 * median(seconds), 2)
+    return round(1e6 * float(np.median(seconds)), 2)
 
 
 def _numbers(answer: Answer) -> list[float]:

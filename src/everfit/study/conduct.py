@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from everfit.data.hashes import frame_hashes
 from everfit.data.split import cuts, group_codes, row_hashes
 from everfit.data.table import Table
+from everfit.data.timeline import marks
 from everfit.deadline import Deadline
 from everfit.errors import BudgetSpent
 from everfit.evidence.interval import mean_of
@@ -34,7 +36,8 @@ from everfit.records import (
 )
 from everfit.shield import shield
 from everfit.study.choose import error_of, gain_over, judge, losses_of, propose, score_honestly
-from everfit.study.finish import candidate_name, refit, refit_seconds, speaks_of, trials
+from everfit.study.finish import candidate_name, ranges, refit, refit_seconds, speaks_of, trials
+from everfit.study.own import histories
 from everfit.study.pace import Pace, pace_of
 from everfit.study.portfolio import portfolio
 from everfit.study.race import Course, Keep, Race, Recall
@@ -73,18 +76,22 @@ def study(
     setting: Setting,
     seed: int,
     own: Sequence[Hypothesis] = (),
+    as_read: Table | None = None,
 ) -> Study:
     """Test hypotheses about models on common folds; propose the best, with an honest score.
 
-    ``own`` are hypotheses of the user. The study ends early when more trials are not worth their
-    time, and otherwise leaves enough of ``deadline`` for the release. Ctrl-C ends the trials and
-    keeps the best so far.
+    ``own`` are hypotheses of the user; ``as_read`` holds the rows of ``table`` before cleaning, and
+    with them the keys of those that read history. The study ends early when more trials are not
+    worth their time, and otherwise leaves enough of ``deadline`` for the release. Ctrl-C ends the
+    trials and keeps the best so far.
 
     Raises
     ------
     BudgetSpent : not one hypothesis could be fitted
     """
-    table = _in_time_order(table, assessment.split)
+    order = _time_order(table, assessment.split)
+    table = table if order is None else table.take(order)
+    frame, timed = _marked(own, as_read, order, assessment.split)
     features = task.asks(table, Cut("all", np.array([], int), np.arange(table.n_rows)))
     truth = task.truth(table, problem)
     pace = pace_of(table.n_rows, len(features.columns), problem.n_outputs, deadline)
@@ -93,7 +100,7 @@ def study(
     held = _learnable(held, truth, problem)
     if policy.kind == "time":
         held = held[::-1]  # the newest fold first: should time end, it says most about tomorrow
-    lay_out(setting.workspace, features, truth, held)
+    lay_out(setting.workspace, features, truth, held, frame, timed=timed)
     course = Course(
         problem=problem,
         task=task,
@@ -105,7 +112,7 @@ def study(
         executor=setting.executor,
         threads=setting.threads,
         seed=seed,
-        data_key=_data_key(table, problem, held),
+        data_key=_data_key(table, problem, held, frame),
         recall=setting.recall,
         keep=setting.keep,
         tell=setting.tell,
@@ -115,13 +122,7 @@ def study(
     ordered = policy.kind == "time"
     stopped, not_tried = _trials(race, task, features, own, pace, ordered=ordered)
     if not race.standing()[0]:
-        failed = "; ".join(e.reason for e in race.entries if e.reason)[:300]
-        raise BudgetSpent(
-            "not one model could be fitted",
-            got=failed or f"{deadline.spent():.1f} of {deadline.budget_s:.0f} s used",
-            expected="time for at least one fit",
-            do="give a larger --budget",
-        )
+        raise _nothing_fitted(race, deadline)
     setting.tell("judging", {"stage": "judge"})
     with shield():
         candidate, record, notes = _conclude(race, features, pace)
@@ -133,6 +134,30 @@ def study(
         stopped=stopped,
         not_tried=(*not_tried, *notes),
         seconds=deadline.spent(),
+    )
+
+
+def _marked(
+    own: Sequence[Hypothesis],
+    as_read: Table | None,
+    order: Array | None,
+    split: SplitPolicy,
+) -> tuple[pl.DataFrame | None, bool]:
+    """What hypotheses that read history need to know of each row, and whether it has a time."""
+    reading = histories(own)
+    if not reading or as_read is None:
+        return None, False
+    rows = as_read if order is None else as_read.take(order)
+    return marks(rows, reading[0], split)
+
+
+def _nothing_fitted(race: Race, deadline: Deadline) -> BudgetSpent:
+    failed = "; ".join(e.reason for e in race.entries if e.reason)[:300]
+    return BudgetSpent(
+        "not one model could be fitted",
+        got=failed or f"{deadline.spent():.1f} of {deadline.budget_s:.0f} s used",
+        expected="time for at least one fit",
+        do="give a larger --budget",
     )
 
 
@@ -242,6 +267,7 @@ def _conclude(
         if floor is None
         else harmed(features, losses, losses_of(race, judged, floor), judged.groups),
         loss_bound=loss_bound(losses.values),
+        ranges=ranges(judged, chosen.values, course.problem.form),
     )
     return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes)
 
@@ -267,14 +293,14 @@ def _version(name: str) -> str:
         return "0"
 
 
-def _in_time_order(table: Table, policy: SplitPolicy) -> Table:
-    """The rows by time, oldest first, where they are held out forward in time."""
+def _time_order(table: Table, policy: SplitPolicy) -> Array | None:
+    """The rows by time, oldest first, where they are held out forward in time; None: as is."""
     if policy.kind != "time" or policy.column is None:
-        return table
+        return None
     times = table.frame.select(
         pl.col(policy.column).alias("time"), pl.int_range(pl.len()).alias("row")
     )
-    return table.take(times.sort("time", "row")["row"].to_numpy())
+    return np.asarray(times.sort("time", "row")["row"].to_numpy())
 
 
 def _skewed(values: Array) -> bool:
@@ -292,8 +318,12 @@ def _whole(ids: Any, values: Any, n_rows: int) -> Any:
     return target
 
 
-def _data_key(table: Table, problem: Problem, held: Sequence[Cut]) -> str:
+def _data_key(
+    table: Table, problem: Problem, held: Sequence[Cut], marked: pl.DataFrame | None
+) -> str:
     digest = hashlib.sha256()
+    if marked is not None:  # what a key had lived through is not in the features
+        digest.update(np.ascontiguousarray(frame_hashes(marked)).tobytes())
     for name in MADE_BY:  # another release may fit, or write, otherwise
         digest.update(f"{name} {_version(name)} ".encode())
     digest.update(np.ascontiguousarray(row_hashes(table)).tobytes())

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from everfit.errors import LearnerFailed
+from everfit.events import Past, Reads
 from everfit.learners import make
-from everfit.learners.contract import FitBudget, History
-from everfit.learners.golden import keep_golden
+from everfit.learners.contract import FitBudget, History, answered, reads_of
+from everfit.learners.golden import golden_places, keep_golden
 from everfit.plain import as_plain
 from everfit.records import Array, Form
-from everfit.study.workspace import known, pick_up
+from everfit.study.workspace import Material, known, pick_up
 
 ALL_ROWS = -1  # the cut that holds nothing back
 
@@ -47,11 +48,21 @@ def fit_fold(
     everything = np.arange(material.features.n_rows)
     chosen = material.cuts[cut].history if cut != ALL_ROWS else everything
     history_rows, target, weight = known(material.truth, chosen)
-    history = History(material.features.take(history_rows), target, form, n_outputs, seed, weight)
+    maker = make(learner, settings)
+    known_before = _Before(material, form, reads_of(maker), history_rows)
+    history = History(
+        material.features.take(history_rows),
+        target,
+        form,
+        n_outputs,
+        seed,
+        weight,
+        known_before(history_rows),
+    )
     budget = FitBudget(seconds, threads, rounds, lambda: until - time.monotonic())
 
     began = time.monotonic()
-    fitted = make(learner, settings).fit(history, budget)
+    fitted = maker.fit(history, budget)
     fit_s = time.monotonic() - began
 
     temporary = Path(f"{folder}.part-{os.getpid()}")
@@ -61,13 +72,14 @@ def fit_fold(
     if cut != ALL_ROWS:
         asked = material.cuts[cut].asked
         began = time.monotonic()
-        values = fitted.answer(material.features.take(asked))
+        values = answered(fitted, material.features.take(asked), known_before(asked))
         _check(values, len(asked), form, n_outputs)
         predict_us = 1e6 * (time.monotonic() - began) / max(1, len(asked))
         np.savez(temporary / "answers.npz", ids=asked, values=values)
     part = fitted.save(temporary)
     if cut == ALL_ROWS:
-        keep_golden(temporary, part, material.features)
+        places = golden_places(material.features)
+        keep_golden(temporary, part, material.features, places, known_before(places))
     record = {
         "fit_s": fit_s,
         "predict_us": predict_us,
@@ -77,6 +89,22 @@ def fit_fold(
     (temporary / "fit.json").write_text(json.dumps(record))
     _move(temporary, Path(folder))
     return record
+
+
+class _Before:
+    """What was known of rows before them, among the rows of one history; None if nobody reads it.
+
+    A learner sees no row that its cut holds back, nor one that is not earlier than the ask.
+    """
+
+    def __init__(self, material: Material, form: Form, reads: Reads | None, seen: Array) -> None:
+        self._reads, self._seen = reads, seen
+        self._timeline = None if reads is None else material.timeline(form)
+
+    def __call__(self, rows: Array) -> Past | None:
+        if self._reads is None or self._timeline is None:
+            return None
+        return self._timeline.before(rows, seen=self._seen, n=self._reads.events)
 
 
 def _check(values: Array, n: int, form: Form, n_outputs: int) -> None:

@@ -12,22 +12,49 @@ import numpy as np
 import polars as pl
 
 from everfit.data.table import Table
+from everfit.data.timeline import Timeline
 from everfit.plain import as_plain, from_plain
-from everfit.records import Array, Column, Cut, Source, Truth
+from everfit.records import Array, Column, Cut, Form, Source, Truth
+
+MARKS, TIMED = "marks.arrow", "marks_timed.arrow"
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a fit needs: features of all rows, the truth for them, and the cuts."""
+    """What a fit needs: features of all rows, the truth for them, and the cuts.
+
+    ``marks`` are keys and times of the rows where a learner reads history, see ``data.timeline``.
+    """
 
     features: Table
     truth: Truth
     cuts: tuple[Cut, ...]
+    marks: pl.DataFrame | None = None
+    timed: bool = False
+
+    def timeline(self, form: Form) -> Timeline | None:
+        """The rows by key and time, their outcomes those that are known."""
+        if self.marks is None:
+            return None
+        outcomes = np.full(self.features.n_rows, np.nan)
+        outcomes[self.truth.ids] = self.truth.values
+        codes = form == "probabilities"
+        return Timeline(self.marks, self.features, outcomes, codes, self.timed)
 
 
-def lay_out(folder: Path, features: Table, truth: Truth, cuts: Sequence[Cut]) -> None:
+def lay_out(
+    folder: Path,
+    features: Table,
+    truth: Truth,
+    cuts: Sequence[Cut],
+    marks: pl.DataFrame | None = None,
+    *,
+    timed: bool = False,
+) -> None:
     """Write the material into ``folder``, so that other processes can map it into memory."""
     folder.mkdir(parents=True, exist_ok=True)
+    if marks is not None:
+        marks.write_ipc(folder / (TIMED if timed else MARKS), compression="uncompressed")
     features.frame.write_ipc(folder / "features.arrow", compression="uncompressed")
     described = {"columns": as_plain(features.columns), "source": as_plain(features.source)}
     (folder / "columns.json").write_text(json.dumps(described))
@@ -53,7 +80,11 @@ def pick_up(folder: Path) -> Material:
         cuts = tuple(
             Cut(f"fold {i}", arrays[f"history_{i}"], arrays[f"asked_{i}"]) for i in range(n_cuts)
         )
-    return Material(Table(frame, columns, source), truth, cuts)
+    features = Table(frame, columns, source)
+    for name in (MARKS, TIMED):
+        if (folder / name).exists():
+            return Material(features, truth, cuts, pl.read_ipc(folder / name), name == TIMED)
+    return Material(features, truth, cuts)
 
 
 def known(truth: Truth, rows: Array) -> tuple[Array, Array, Array | None]:
