@@ -112,7 +112,8 @@ def _history(placed: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     if not readers:
         return None
     events = max(int(reads["events"]) for _, reads in readers)
-    return readers[0][1] | {"events": events, "members": [folder for folder, _ in readers]}
+    members = [folder for folder, _ in readers]
+    return {**readers[0][1], "events": events, "members": members}
 
 
 def plan_columns(
