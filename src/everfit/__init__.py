@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from everfit.evidence.interval import Interval
+    from everfit.faces.client.client import Client
     from everfit.faces.python.calls import assess, load, models, run
     from everfit.faces.python.estimators import Classifier, Regressor
     from everfit.faces.python.model import Model
@@ -48,6 +49,7 @@ __all__ = [
     "ArtefactRefused",
     "BudgetSpent",
     "Classifier",
+    "Client",
     "ColumnMissing",
     "DataError",
     "EverfitError",
@@ -81,6 +83,7 @@ __all__ = [
 _PLACES = {
     "__version__": "everfit.faces.version",
     "Classifier": "everfit.faces.python.estimators",
+    "Client": "everfit.faces.client.client",
     "InputWarning": "everfit.faces.words.misfits",
     "Interval": "everfit.evidence.interval",
     "Model": "everfit.faces.python.model",

@@ -6,8 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from everfit.faces.cli.main import CLOSED
-from everfit.faces.cli.main import main as command
+from everfit.live import early
 
 
 def main() -> NoReturn:
@@ -16,7 +15,11 @@ def main() -> NoReturn:
     Everything was closed and written when the command returns. Taking the libraries apart would
     cost half a second more (measured: 0.8 s after a run), and a budget is wall time.
     """
-    code = command()
+    waiting = early.start() if early.is_asked(sys.argv[1:]) else None
+    from everfit.faces.cli.main import CLOSED
+    from everfit.faces.cli.main import main as command
+
+    code = command(early=waiting)
     try:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from everfit.executors import Executor, InlineExecutor, LocalExecutor
 from everfit.house import House
-from everfit.settings import Settings
+from everfit.settings import Settings, store_place
 from everfit.store import Store, open_store
 
-DEFAULT_PLACE = ".everfit"
 # in the order of the first hypotheses; heaviest last
 WARM = (
     "everfit.study.fold",
@@ -27,16 +26,19 @@ WARM = (
 def house(store: str | Path | None = None, settings: Settings | None = None) -> House:
     """The house over ``store``, else that of settings, of ``EVERFIT_STORE``, or ``./.everfit``.
 
-    Nothing is opened or written yet.
+    The files of a store by URL lie where settings or ``EVERFIT_FILES`` say, else where they were
+    when it was made. Nothing is opened or written yet.
     """
-    told = settings.store if settings is not None else None
-    place = str(store or told or os.environ.get("EVERFIT_STORE") or DEFAULT_PLACE)
+    place = store_place(store, settings)
+    told = settings.files if settings is not None else None
+    files = told or os.environ.get("EVERFIT_FILES") or None
     slots = slots_here()
     return House(
         place=place,
-        opener=lambda create: _store(place, create=create),
+        opener=lambda create: _store(place, files, create=create),
         make_executor=lambda: _executor(slots),
         threads=1,
+        after=lambda: _mirror(place),
     )
 
 
@@ -48,8 +50,15 @@ def slots_here() -> int:
         return max(1, os.cpu_count() or 1)
 
 
-def _store(place: str, *, create: bool) -> Store:
-    return open_store(place, create=create)
+def _store(place: str, files: str | None, *, create: bool) -> Store:
+    return open_store(place, files=files, create=create)
+
+
+def _mirror(place: str) -> None:
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        from everfit.mirror.background import start  # most stores are mirrored nowhere
+
+        start(place)
 
 
 def _executor(slots: int) -> Executor:

@@ -36,7 +36,7 @@ source = "booked/*.parquet"
 key = "who"
 time = "when"
 outcome = "showed"
-refresh = "1h"
+reread = "1h"
 """
 
 

@@ -94,7 +94,7 @@ target = "came"
 source = "orders/*.csv"
 key = "who"
 time = "when"
-refresh = "10m"
+reread = "10m"
 [models.a.sources.shop]
 source = "sqlite:///shop.db"
 query = "select * from orders"
@@ -106,7 +106,7 @@ time = "when"
     sources = settings.models["a"]["sources"]
     assert sources["file"] == {
         "source": str(tmp_path / "orders" / "*.csv"), "key": "who", "time": "when",
-        "refresh_s": 600.0,
+        "reread_s": 600.0,
     }  # fmt: skip
     assert sources["shop"]["source"] == "sqlite:///shop.db"
     assert plan_run(settings, "a", {}, environ={}).values == {"target": "came"}
@@ -167,7 +167,7 @@ def test_an_unknown_name_is_an_error_with_its_line_and_the_nearest_name(
         ("[models.a]\n\n[models.a.roles]\nzip = 'boss'\n", 3),
         ("[models]\na = 3\n", 2),
         ("run = 3\n", 1),
-        ("[models.a.sources.b]\nsource = 'x'\nkey = 'y'\ntime = 'z'\nrefresh = 'often'\n", 5),
+        ("[models.a.sources.b]\nsource = 'x'\nkey = 'y'\ntime = 'z'\nreread = 'often'\n", 5),
         ("[models.a.sources]\nb = 3\n", 2),
     ],
 )

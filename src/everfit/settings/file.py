@@ -139,8 +139,8 @@ def _sources(
                 )
         if "://" not in one["source"]:
             one["source"] = str(base / one["source"])
-        if "refresh" in one:
-            one["refresh_s"] = one.pop("refresh")
+        if "reread" in one:
+            one["reread_s"] = one.pop("reread")
         found[name] = one
     return found
 

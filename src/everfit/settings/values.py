@@ -142,7 +142,7 @@ SOURCE: dict[str, Callable[[Any], Any]] = {
     "time": _text,
     "outcome": _text,
     "query": _text,
-    "refresh": read_budget,
+    "reread": read_budget,
 }
 STORE: dict[str, Callable[[Any], Any]] = {"path": _text, "files": _text}
 LIMITS: dict[str, Callable[[Any], Any]] = dict.fromkeys(

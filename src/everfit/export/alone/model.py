@@ -138,7 +138,17 @@ def predict_many(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Read JSON objects from stdin, one a line; write the answers to stdout."""
-    rows = [json.loads(line) for line in sys.stdin if line.strip()]
+    rows = []
+    for at, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            sys.exit(f"line {at} is not JSON: {error}")
+        if not isinstance(row, dict):
+            sys.exit(f"line {at} is not a JSON object: {line.strip()[:60]}")
+        rows.append(row)
     for answer in predict_many(rows):
         sys.stdout.write(json.dumps(answer) + "\n")
 

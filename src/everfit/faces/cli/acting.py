@@ -23,7 +23,7 @@ def do_rollback(face: Face, model: str, to: str | None, reason: str, *, yes: boo
         now = champion.name if champion is not None else "no champion"
         target = to or "the previous version"
         if not yes:
-            _confirm(f"Roll {model} back from {now} to {target}?", f"rollback {model}")
+            confirm(f"Roll {model} back from {now} to {target}?", f"rollback {model}")
         decision = house.rollback(model, to=to, by="person", reason=reason)
     if face.as_json:
         face.data(dump(envelope("rollback", model=model, decision=decision)))
@@ -31,7 +31,13 @@ def do_rollback(face: Face, model: str, to: str | None, reason: str, *, yes: boo
         face.data("\n".join(decision_lines(decision)))
 
 
-def _confirm(question: str, command: str) -> None:
+def confirm(question: str, command: str) -> None:
+    """Ask for a yes on a terminal.
+
+    Raises
+    ------
+    Refused : the answer is no, or there is no terminal to ask on
+    """
     if not sys.stdin.isatty():
         raise Refused(
             f"everfit {command} needs a yes, and there is no terminal to ask on",

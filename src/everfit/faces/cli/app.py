@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from everfit.faces.cli import everywhere
+from everfit.faces.cli import everywhere, taking
 from everfit.faces.cli.everywhere import Face, with_face
 from everfit.faces.cli.options import (
     Alpha,
@@ -39,6 +39,7 @@ from everfit.faces.cli.options import (
     Weight,
     Yes,
 )
+from everfit.faces.cli.serving.commands import add as add_serving
 from everfit.faces.version import version as installed
 
 app = typer.Typer(
@@ -335,6 +336,10 @@ def rollback(
     from everfit.faces.cli.acting import do_rollback
 
     do_rollback(face, model, to, reason, yes=yes)
+
+
+add_serving(app)
+taking.add(app)
 
 
 @app.command()

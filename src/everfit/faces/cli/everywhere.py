@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from everfit.errors import EverfitError, UsageError
+from everfit.live.early import Early
 
 PANEL = "Everywhere"
 ProgressMode = Literal["auto", "plain", "json", "none"]
@@ -81,6 +82,7 @@ class Face:
     store: str | None = None
     config: str | None = None
     started: float = field(default=0.0)
+    early: Early | None = None
 
     @property
     def mode(self) -> ProgressMode:
@@ -180,4 +182,4 @@ def pairs(texts: list[str], option: str) -> dict[str, str]:
 
 def as_usage(message: str) -> EverfitError:
     """An error of the option parser as one of ours."""
-    return UsageError(message.rstrip("."), do="see: everfit --help")
+    return UsageError(" ".join(message.split()).rstrip(".,"), do="see: everfit --help")

@@ -20,6 +20,7 @@ from typer.main import get_command
 from everfit.errors import EverfitError, Interrupted, ModelUnknown, StoreFailed
 from everfit.faces.cli.app import app
 from everfit.faces.cli.everywhere import Face, as_usage
+from everfit.live.early import Early
 
 BUG = 70
 CLOSED = 141  # the reader of stdout went away, as a shell counts SIGPIPE
@@ -27,8 +28,10 @@ _LOADED = time.monotonic()
 OLDEST_S = 20.0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, early: Early | None = None) -> int:
     """Run one command; gives the exit code and never raises what a user can cause.
+
+    ``early`` is a worker for ``serve`` that was started already.
 
     Examples
     --------
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # --json is looked for before parsing, because parsing itself may fail
     as_json = "--json" in arguments
     try:
-        face = Face(started=process_start())
+        face = Face(started=process_start(), early=early)
         code = get_command(app).main(
             args=arguments, prog_name="everfit", standalone_mode=False, obj=face
         )

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from everfit.data.sources.opening import open_source
 from everfit.data.stream import stream
 from everfit.data.table import Table
 from everfit.errors import ColumnMissing, UsageError, near
+from everfit.events import Past
 from everfit.faces.cli.everywhere import Face
-from everfit.faces.cli.opening import house_of
+from everfit.faces.cli.opening import house_of, settings_of
 from everfit.faces.cli.outputs import FORMATS, open_sink
 from everfit.faces.found import scorer_of
 from everfit.faces.progress import rows_told
+from everfit.faces.remembering import Remembering, remembering, with_key
 from everfit.faces.words.misfits import (
     absent_columns,
     misfit_lines,
@@ -58,17 +61,22 @@ def do_predict(
         )
     if row is not None:
         values = _row(row)
-        with house_of(face) as house:
-            _, scorer = scorer_of(house, model, version)
-        _answer_row(face, model, scorer, values)
+        settings = settings_of(face)
+        with house_of(face, settings) as house:
+            found, scorer = scorer_of(house, model, version)
+            with remembering(house, found, scorer, settings) as known:
+                _answer_row(face, model, scorer, values, known)
         return
     if output is not None and Path(output).suffix.lower() not in FORMATS:
         raise UsageError(
             "this output has no known format", got=output, expected=", ".join(sorted(FORMATS))
         )
-    with house_of(face) as house:
-        _, scorer = scorer_of(house, model, version)
-    _answer_stream(face, model, scorer, str(source), output=output, keep=keep, query=query)
+    settings = settings_of(face)
+    with house_of(face, settings) as house:
+        found, scorer = scorer_of(house, model, version)
+        with remembering(house, found, scorer, settings) as known:
+            rows = Rows(str(source), output, keep, query)
+            _answer_stream(face, model, scorer, rows, known)
 
 
 def _row(text: str) -> dict[str, Any]:
@@ -85,8 +93,12 @@ def _row(text: str) -> dict[str, Any]:
     return values
 
 
-def _answer_row(face: Face, model: str, scorer: Scorer, values: dict[str, Any]) -> None:
-    answer = scorer.row(values)
+def _answer_row(
+    face: Face, model: str, scorer: Scorer, values: dict[str, Any], known: Remembering
+) -> None:
+    past = known.of_rows([values])
+    answer = scorer.row(values, past[0] if past else ())
+    answer = answer._replace(warnings=(*answer.warnings, *known.warnings()))
     by_label = dict(zip(scorer.labels, answer.probabilities or (), strict=False))
     if face.as_json:
         shape = envelope(
@@ -104,16 +116,18 @@ def _answer_row(face: Face, model: str, scorer: Scorer, values: dict[str, Any]) 
     face.data(f"{answer.value}  {shares}".rstrip())
 
 
-def _answer_stream(
-    face: Face,
-    model: str,
-    scorer: Scorer,
-    source: str,
-    *,
-    output: str | None,
-    keep: Sequence[str],
-    query: str | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that are asked about, and where their answers go."""
+
+    source: str
+    output: str | None
+    keep: Sequence[str]
+    query: str | None
+
+
+def _answer_stream(face: Face, model: str, scorer: Scorer, asked: Rows, known: Remembering) -> None:
+    source, output, keep, query = asked.source, asked.output, asked.keep, asked.query
     like = _columns(scorer, keep)
     misfits = Misfits(scorer)
     notes: list[str] = []
@@ -130,16 +144,17 @@ def _answer_stream(
         for table in chain([first], tables):
             notes += table.source.notes
             misfits.add(table)
-            sink.write(answers_frame(scorer, table, keep, absent))
+            past = known.of_table(table)
+            sink.write(answers_frame(scorer, table, keep, absent, past))
             rows.add(table.n_rows, (rows.rows + table.n_rows) / expected if expected else None)
         found = misfits.found()
         sink.close_with({"rows": rows.rows, "misfits": plain_misfits(found, notes)})
-    for line in shortened(misfit_lines(found, notes)):
+    for line in shortened([*misfit_lines(found, notes), *known.warnings()]):
         face.tell(f"! {line}")
 
 
 def _columns(scorer: Scorer, keep: Sequence[str]) -> list[Column]:
-    known = {column.name: column for column in scorer.columns}
+    known = {column.name: column for column in with_key(scorer)}
     extra = [Column(n, "identifier") for n in keep if n not in known]
     return [*known.values(), *extra]
 
@@ -155,10 +170,14 @@ def _not_kept(name: str, source: str, query: str | None) -> ColumnMissing:
 
 
 def answers_frame(
-    scorer: Scorer, table: Table, keep: Sequence[str], absent: set[str]
+    scorer: Scorer,
+    table: Table,
+    keep: Sequence[str],
+    absent: set[str],
+    past: Past | None = None,
 ) -> pl.DataFrame:
     """Kept columns, ``prediction``, and one ``p_LABEL`` for each class."""
-    values: Array = scorer.table(with_defaults(scorer, table, absent))
+    values: Array = scorer.table(with_defaults(scorer, table, absent), past=past)
     made = [table.frame[name] for name in keep]
     made.append(pl.Series("prediction", scorer.decide(values)))
     if scorer.form == "probabilities":

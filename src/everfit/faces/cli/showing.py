@@ -20,6 +20,10 @@ from everfit.faces.examples import EXAMPLES, write_example
 from everfit.faces.words.figures import counted, size
 from everfit.faces.words.grid import grid
 from everfit.faces.words.shapes import dump, envelope
+from everfit.house import House
+from everfit.store.database import WAL_SAFE, journal_mode
+from everfit.store.disk import network_file_system
+from everfit.store.place import shown_place
 
 PACKAGES = (
     "everfit",
@@ -36,7 +40,6 @@ PACKAGES = (
     "typer",
     "rich",
 )
-OLDEST_SQLITE = (3, 51, 3)
 BUDGET = "30s"
 TIGHT = 1 << 30
 
@@ -101,14 +104,15 @@ def _versions() -> list[Fact]:
             facts.append((package, importlib.metadata.version(package), "ok", ""))
         except importlib.metadata.PackageNotFoundError:
             facts.append((package, "not installed", "warn", f"pip install {package}"))
-    old = sqlite3.sqlite_version_info < OLDEST_SQLITE
-    wanted = ".".join(map(str, OLDEST_SQLITE))
+    wanted = ".".join(map(str, WAL_SAFE))
+    safe = journal_mode(sqlite3.sqlite_version_info) == "WAL"
     facts.append(
         (
             "SQLite",
-            sqlite3.sqlite_version,
-            "warn" if old else "ok",
-            f"older than {wanted}: a rare fault of its write-ahead log is not mended there",
+            f"{sqlite3.sqlite_version}, {'write-ahead log' if safe else 'rollback journal'}",
+            "ok" if safe else "warn",
+            f"a rare fault of the write-ahead log is mended since {wanted}: "
+            "stores use a rollback journal here, which is as safe and a little slower",
         )
     )
     return facts
@@ -126,6 +130,7 @@ def _machine() -> list[Fact]:
 def _store(face: Face) -> list[Fact]:
     settings = settings_of(face)
     place = face.store or settings.store or ".everfit"
+    named = shown_place(place)
     facts: list[Fact] = [("settings", settings.path or "none, defaults", "ok", "")]
     if "://" not in place:
         there = Path(place).exists()
@@ -144,6 +149,10 @@ def _store(face: Face) -> list[Fact]:
         if not os.access(nearest, os.W_OK):
             facts.append(("store", place, "fail", f"{nearest} cannot be written by this user"))
             return facts
+        network = network_file_system(Path(place))
+        if network is not None:
+            told = "SQLite cannot trust its locks there: use a local disk, or PostgreSQL"
+            facts.append(("file system", network, "warn", told))
         if not there:
             # asking must not create it
             return [*facts, ("store", f"{place} (none yet)", "ok", "")]
@@ -151,9 +160,24 @@ def _store(face: Face) -> list[Fact]:
         house = wire.house(store=place, settings=settings)
         try:
             found: Any = house.models()
-            facts.append(("store", f"{place}: {counted(len(found), 'model')}", "ok", ""))
+            facts.append(("store", f"{named}: {counted(len(found), 'model')}", "ok", ""))
+            facts += _mirror(house)
         finally:
             house.close()
     except EverfitError as error:
-        facts.append(("store", place, "fail", error.what))
+        facts.append(("store", named, "fail", f"{error.what} ({error.got})"))
     return facts
+
+
+def _mirror(house: House) -> list[Fact]:
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return []
+    # most stores are mirrored nowhere
+    from everfit.mirror.background import uri_here
+    from everfit.mirror.state import state_of
+
+    uri = uri_here()
+    if uri is None:
+        return []
+    state, told, do = state_of(house, uri)
+    return [("mirror", told, state, do)]

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from everfit import wire
 from everfit.data.read import read
 from everfit.errors import Refused, UsageError
-from everfit.evidence.interval import Interval
-from everfit.faces.found import card_of, scorer_of, study_of
-from everfit.faces.python.containers import (
+from everfit.events import Past
+from everfit.faces.containers import (
     incoming,
     outgoing_labels,
     outgoing_probabilities,
     typed_labels,
 )
+from everfit.faces.found import card_of, scorer_of, study_of
+from everfit.faces.remembering import Remembering, given_past, remembering, with_key
+from everfit.faces.shown import Score, Words
 from everfit.faces.words import board
 from everfit.faces.words.block import final_block, watch_list
 from everfit.faces.words.card import card_html
@@ -31,26 +32,10 @@ from everfit.loop import RunResult
 from everfit.records import Array, Decision, Problem, Study, Version
 from everfit.serve import Answer, Scorer
 from everfit.serve.misfits import Misfits, with_defaults
+from everfit.settings import read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Words(str):
-    """A text that shows itself with its line breaks when it is the result of a cell."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Score(Interval):
-    """A score with its 95% range, the name of the metric, and what it is a statement about."""
-
-    metric: str = ""
-    speaks_of: str = ""
 
 
 class Model:
@@ -135,11 +120,16 @@ class Model:
         frame = pd.DataFrame(board.plain_rows(self._study()))
         return frame.set_index("rank", drop=True)
 
-    def predict(self, data: Any) -> Any:
+    def predict(self, data: Any, *, history: Sequence[Any] | None = None) -> Any:
         """Labels or numbers, in the container that the rows came in.
 
         pandas gives a Series with the same index, Polars a Series, Arrow an array, a dict one
         value, a list of dicts a list; a path gives a Polars Series.
+
+        Parameters
+        ----------
+        history : for a version that reads it: for each row its events, ``(at, values, outcome)``
+            each, oldest first; without it the store's log and the registered sources are asked
 
         Raises
         ------
@@ -149,13 +139,13 @@ class Model:
         given = incoming(data)
         scorer = self._scorer()
         if given.container in ("record", "records"):
-            values = [answer.value for answer in _answers(scorer, given.rows)]
+            values = [answer.value for answer in self._answers(scorer, given.rows, history)]
         else:
-            values = scorer.decide(_values(scorer, given.rows))
+            values = scorer.decide(self._values(scorer, given.rows, history))
         return outgoing_labels(given, values, self._problem().target)
 
-    def predict_proba(self, data: Any) -> Any:
-        """Probabilities, one column a label, in the container that the rows came in.
+    def predict_proba(self, data: Any, *, history: Sequence[Any] | None = None) -> Any:
+        """Probabilities, one column a label; ``data`` and ``history`` as for :meth:`predict`.
 
         Raises
         ------
@@ -165,9 +155,10 @@ class Model:
         scorer = self._scorer()
         labels = self._labels()
         if given.container in ("record", "records"):
-            values: Any = [answer.probabilities for answer in _answers(scorer, given.rows)]
+            found = self._answers(scorer, given.rows, history)
+            values: Any = [answer.probabilities for answer in found]
         else:
-            values = _values(scorer, given.rows)
+            values = self._values(scorer, given.rows, history)
         return outgoing_probabilities(given, labels, values)
 
     def why(self, *, last: int | None = None) -> str:
@@ -233,6 +224,51 @@ class Model:
                 _, self._loaded = scorer_of(house, self.name, self._version.name)
         return self._loaded
 
+    def _values(self, scorer: Scorer, rows: Any, history: Sequence[Any] | None) -> Array:
+        """Answers (n, outputs) to rows of a frame or a place; one warning for what did not fit."""
+        table = read(rows, like=with_key(scorer))
+        misfits = Misfits(scorer)
+        misfits.add(table)
+        past, odd = self._past(scorer, lambda known: known.of_table(table), history, table.n_rows)
+        _warn([*misfit_lines(misfits.found(), table.source.notes), *odd])
+        table = with_defaults(scorer, table, absent_columns(table.source.notes))
+        return scorer.table(table, past=past)
+
+    def _answers(
+        self,
+        scorer: Scorer,
+        rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        history: Sequence[Any] | None,
+    ) -> list[Answer]:
+        """Answers to one dict or a list of dicts; one warning for all that was odd."""
+        if isinstance(rows, Mapping):
+            rows, history = [rows], None if history is None else [history]
+        given = rows
+        past, odd = self._past(scorer, lambda known: known.of_rows(given), history, len(rows))
+        known = past or [()] * len(rows)
+        answers = [scorer.row(row, events) for row, events in zip(rows, known, strict=True)]
+        _warn(list(dict.fromkeys([*odd, *(line for a in answers for line in a.warnings)])))
+        return answers
+
+    def _past(
+        self,
+        scorer: Scorer,
+        look: Callable[[Remembering], Past | None],
+        history: Sequence[Any] | None,
+        n_rows: int,
+    ) -> tuple[Past | None, list[str]]:
+        """The history of rows, None for a version that reads none; and what was odd about it."""
+        if history is not None:
+            return given_past(scorer, history, n_rows), []
+        if scorer.reads is None or self._version is None:
+            return None, []
+        settings = read_settings()
+        with (
+            wire.house(store=self.store, settings=settings) as house,
+            remembering(house, self._version, scorer, settings) as known,
+        ):
+            return look(known), known.warnings()
+
     def _made_here(self) -> bool:
         """Whether the run that this handle came from is the one that made its version."""
         result, version = self._result, self._version
@@ -255,23 +291,6 @@ class Model:
                 f"{self.name!r} predicts numbers, which have no probabilities", do="use predict"
             )
         return typed_labels(problem.labels, problem.label_type)
-
-
-def _values(scorer: Scorer, rows: Any) -> Array:
-    """Answers (n, outputs) to rows of a frame or a place; one warning for all that did not fit."""
-    table = read(rows, like=scorer.columns)
-    misfits = Misfits(scorer)
-    misfits.add(table)
-    _warn(misfit_lines(misfits.found(), table.source.notes))
-    return scorer.table(with_defaults(scorer, table, absent_columns(table.source.notes)))
-
-
-def _answers(scorer: Scorer, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Answer]:
-    """Answers to one dict or a list of dicts; one warning for all that was odd."""
-    answers = [scorer.row(row) for row in ([rows] if isinstance(rows, Mapping) else rows)]
-    odd = [line for answer in answers for line in answer.warnings]
-    _warn(list(dict.fromkeys(odd)))
-    return answers
 
 
 def _warn(lines: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ _WRONG = re.compile(
 
 
 _NOT_GIVEN = re.compile(r"(?P<name>.+): not given, .+", re.DOTALL)
+_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=: )\S+(?= is outside )")
 _ABSENT = re.compile(r"column '(?P<name>.+)' is not there and counts as missing", re.DOTALL)
 
 
@@ -61,6 +62,22 @@ def row_lines(warnings: Sequence[str]) -> list[str]:
         return list(warnings)
     rest = [text for text in warnings if not _NOT_GIVEN.fullmatch(text)]
     return [*rest, f"not given: {', '.join(absent)}; {THEIRS}"]
+
+
+def alike(counts: Mapping[str, int]) -> list[str]:
+    """Warnings of many rows as one for each kind, with an example and how many rows had it.
+
+    Examples
+    --------
+    >>> alike({"plan: category 'a' is rare": 2, "plan: category 'b' is rare": 1, "age: missing": 1})
+    ["plan: category 'a' is rare (3 rows)", 'age: missing']
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for line, n in counts.items():
+        kind = _VALUE.sub("", line)
+        first, before = found.get(kind, (line, 0))
+        found[kind] = first, before + n
+    return [line if n == 1 else f"{line} ({n:,} rows)" for line, n in found.values()]
 
 
 def merged(notes: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Rows come in as one kind of container and answers go out as the same kind.
 
-Containers are known by the module of their class, so that pandas and pyarrow are never imported
-for people who do not use them.
+Containers are known by the module of their class, so that pandas, Polars and pyarrow are never
+imported for people who do not use them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-
-import polars as pl
 
 from everfit.errors import UsageError
 
@@ -38,15 +36,17 @@ def incoming(data: Any) -> Incoming:
     >>> incoming({"age": 41}).container, incoming([{"age": 41}]).container
     ('record', 'records')
     """
-    if isinstance(data, pl.LazyFrame):
-        return Incoming("polars", data.collect())
-    if isinstance(data, pl.DataFrame):
-        return Incoming("polars", data)
     if isinstance(data, Mapping):
-        lists = data and all(isinstance(v, (list, tuple)) for v in data.values())
-        # a dict of lists is a table; a dict of values is one row
-        return Incoming("polars", pl.DataFrame(data)) if lists else Incoming("record", data)
+        if not data or not all(isinstance(v, (list, tuple)) for v in data.values()):
+            return Incoming("record", data)
+        import polars as pl  # heavy, and a dict of values, which is one row, does not need it
+
+        return Incoming("polars", pl.DataFrame(data))
     module = type(data).__module__.partition(".")[0]
+    if module == "polars" and hasattr(data, "collect"):
+        return Incoming("polars", data.collect())
+    if module == "polars" and hasattr(data, "columns"):
+        return Incoming("polars", data)
     if module == "pandas" and hasattr(data, "columns"):
         return Incoming("pandas", data, data.index)
     if module == "pandas" and hasattr(data, "to_dict") and hasattr(data, "name"):
@@ -85,6 +85,8 @@ def outgoing_labels(given: Incoming, labels: Sequence[Any], name: str) -> Any:
         import pyarrow as pa  # heavy, and only its users come here
 
         return pa.array(list(labels))
+    import polars as pl  # heavy, and only its users come here
+
     return pl.Series(name, list(labels))
 
 
@@ -101,6 +103,8 @@ def outgoing_probabilities(given: Incoming, labels: Sequence[Any], values: Any) 
         import pandas as pd  # heavy, and only its users come here
 
         return pd.DataFrame(values, index=given.index, columns=list(labels))
+    import polars as pl  # heavy, and only its users come here
+
     frame = pl.DataFrame({str(label): values[:, k] for k, label in enumerate(labels)})
     return frame.to_arrow() if given.container == "arrow" else frame
 

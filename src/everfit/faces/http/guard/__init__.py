@@ -1,0 +1,1 @@
+"""Who may ask what: hosts, tokens, scopes and rates."""

@@ -1,0 +1,43 @@
+"""What is wrong with an outcome is said in its sender's words."""
+
+import json
+
+import pytest
+
+from everfit.errors import UsageError
+from everfit.live.desk import Limits
+from everfit.live.desk.outcomes import outcomes_of
+
+
+def refusal(outcome: object) -> UsageError:
+    with pytest.raises(UsageError) as told:
+        outcomes_of(json.dumps(outcome).encode(), Limits(), lambda: "r-1")
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("at", "what", "got"),
+    [
+        ("yesterday", "outcome 1 of 1 has a time that cannot be read", '"yesterday"'),
+        (7, "outcome 1 of 1 has a time that cannot be read", "7"),
+        ("2026-11-20T14:00", "outcome 1 of 1 has a time without its zone", '"2026-11-20T14:00"'),
+    ],
+)
+def test_a_time_is_refused_with_how_to_write_one(at: object, what: str, got: str) -> None:
+    error = refusal({"key": "a", "outcome": 1, "at": at})
+
+    assert (error.what, error.got) == (what, got)
+    assert error.do.startswith("send it as 2026-11-20T09:30:00Z")
+
+
+def test_a_value_is_told_back_as_json_has_it() -> None:
+    assert refusal({"key": "a", "outcome": None}).got == "null"
+    assert refusal({"key": True, "outcome": 1}).got == "true"
+
+
+def test_a_key_is_the_same_key_however_its_number_is_written() -> None:
+    sent = b'[{"key": 17, "outcome": 1}, {"key": 17.0, "outcome": 1}, {"key": "17", "outcome": 1}]'
+
+    told = outcomes_of(sent, Limits(), lambda: "r-1")
+
+    assert [row["key"] for row in told.rows] == ["17", "17", "17"]
