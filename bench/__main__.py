@@ -1,7 +1,7 @@
 """All benchmarks, one after the other; each prints ratios to a reference taken in the same run.
 
 python -m bench              everything, about three hours on 2 cores
-python -m bench quick        start-up, prediction, and the open sets at 10 s: about ten minutes
+python -m bench quick        start-up, prediction, serving, open sets at 10 s: a quarter of an hour
 python -m bench startup predict
 """
 
@@ -16,14 +16,20 @@ PARTS: dict[str, list[list[str]]] = {
     "memory": [["bench.read_memory", "5000000"]],
     "assess": [["bench.assess", "--others"]],
     "coverage": [["bench.coverage"]],
+    "ranges": [["bench.ranges"]],
     "kill": [["bench.kill"]],
+    "serve": [["bench.http"]],
+    "others": [["bench.others"]],
+    "faults": [["bench.faults"]],
+    "traffic": [["bench.traffic"]],
+    "conformance": [["pytest", "-q", "-m", "slow", "tests/faces/http/test_conformance.py"]],
     "quick-sets": [["bench.open_sets", "--budget", "10"]],
     "sets": [
         ["bench.open_sets", "--budget", "60"],
         ["bench.open_sets", "--budget", "300"],
     ],
 }
-QUICK = ("startup", "predict", "quick-sets")
+QUICK = ("startup", "predict", "serve", "quick-sets")
 
 
 def main(names: list[str]) -> int:
