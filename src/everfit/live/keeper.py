@@ -109,6 +109,7 @@ class Keeper:
         self._woken = threading.Event()
         self._house: House | None = None
         self._unrecorded: list[Decision] = []
+        self.away: EverfitError | None = None  # why the store did not answer at the start
         self._housing = threading.Lock()
         self._asked = ThreadPoolExecutor(2, thread_name_prefix="asked")
         self.crew = Crew(
@@ -212,6 +213,7 @@ class Keeper:
             self.following.step()
         except EverfitError as error:
             # workers answer 404 until the store is back: the follower goes on trying
+            self.away = error
             self._say("store_lost", error.as_dict())
 
     def _wait_ready(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from everfit.errors import UsageError
 from everfit.live.desk import Limits
-from everfit.live.desk.outcomes import outcomes_of
+from everfit.live.desk.outcomes import all_numbers, outcomes_of
 
 
 def refusal(outcome: object) -> UsageError:
@@ -41,3 +41,18 @@ def test_a_key_is_the_same_key_however_its_number_is_written() -> None:
     told = outcomes_of(sent, Limits(), lambda: "r-1")
 
     assert [row["key"] for row in told.rows] == ["17", "17", "17"]
+
+
+@pytest.mark.parametrize("value", ["lots", True, "inf"])
+def test_what_is_no_number_cannot_stand_in_for_one(value: object) -> None:
+    sent = json.dumps([{"key": "a", "outcome": 3}, {"key": "a", "outcome": value}]).encode()
+    told = outcomes_of(sent, Limits(), lambda: "r-1")
+
+    with pytest.raises(UsageError, match="outcome 2 of 2 is no number, and price predicts numbers"):
+        all_numbers(told, "price")
+
+
+def test_a_number_in_a_text_is_a_number() -> None:
+    sent = b'[{"key": "a", "outcome": "3.5"}, {"key": "b", "outcome": 4}]'
+
+    all_numbers(outcomes_of(sent, Limits(), lambda: "r-1"), "price")

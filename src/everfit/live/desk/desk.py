@@ -17,7 +17,7 @@ from everfit.live.arms import CANARY, CHAMPION, HOLDOUT, Arms, arm_of, version_o
 from everfit.live.desk.lane import DIRECT, KEY, Lane, Predicted, encode, key_of
 from everfit.live.desk.limits import Limits, check_rows
 from everfit.live.desk.memory import UNTOLD, Ask, Memory, ask_of, own_key
-from everfit.live.desk.outcomes import Outcomes, outcomes_of
+from everfit.live.desk.outcomes import Outcomes, all_numbers, outcomes_of
 from everfit.live.desk.rows import Row, rows_of
 from everfit.live.desk.slots import Slots
 from everfit.live.desk.version import Opened, opened
@@ -208,9 +208,11 @@ class Desk:
         UsageError : an outcome that cannot be used; then none of the body is taken
         ModelUnknown, StoreFailed : as :meth:`predict`
         """
-        self.served(model)
+        served = self.served(model)
         at_us = self._clock() // 1000
         found = outcomes_of(body, self.limits, lambda: self._identifier(at_us))
+        if served.champion.opened.scorer.form == "values":
+            all_numbers(found, model)
         if found.rows:
             self._spool.append(outcomes_frame(model, at_us, found.body))
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,26 @@ def outcomes_of(body: bytes, limits: Limits, receipt: Callable[[], str]) -> Outc
     check_rows(len(many), limits)
     rows = tuple(_checked(row, at, len(many)) for at, row in enumerate(objects(many, "outcome")))
     return Outcomes(rows, tuple(receipt() for _ in rows))
+
+
+def all_numbers(found: Outcomes, model: str) -> None:
+    """Check outcomes of a model that predicts numbers: another thing would stand in for a true one.
+
+    Raises
+    ------
+    UsageError : with the position of the first that is no number
+    """
+    for at, row in enumerate(found.rows):
+        value = row["outcome"]
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            where = f"outcome {at + 1} of {len(found.rows)}"
+            raise _unusable(
+                f"{where} is no number, and {model} predicts numbers", value, "a number"
+            )
 
 
 def _checked(row: Row, at: int, n: int) -> Row:

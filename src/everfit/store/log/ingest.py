@@ -20,6 +20,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from everfit import events
 from everfit.errors import StoreBusy
 from everfit.store.artefacts import told
 from everfit.store.log import tables
@@ -343,10 +344,8 @@ def key_text(key: str | int | float) -> str:
     >>> key_text(17), key_text(17.0), key_text("a b"), len(key_text("x" * 5000))
     ('17', '17', 'a b', 97)
     """
-    if isinstance(key, float) and key.is_integer():
-        key = int(key)
     # PostgreSQL has no NUL in text, and its indexes no entries above 2.7 kB
-    text = str(key).replace("\x00", "\ufffd")
+    text = (events.key_text(key) or "").replace("\x00", "\ufffd")
     if len(text) <= MOST_KEY:
         return text
     return f"{text[:32]}~{blake2b(text.encode(), digest_size=32).hexdigest()}"

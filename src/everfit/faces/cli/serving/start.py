@@ -229,6 +229,8 @@ def _tell_ready(face: Face, keeper: Keeper, url: str, operate: str | None) -> No
         return
     served = ", ".join(f"{name} v{one.champion}" for name, one in sorted(arms.items()))
     face.data(f"Serving {served or 'no model yet'} on {url}")
+    if keeper.away is not None:
+        face.tell(f"The store does not answer; it is tried again until it does.\n{keeper.away}")
     if operate is not None:
         face.tell(f"Promote, roll back and canary on {operate}. Ctrl-C drains and stops.")
 
