@@ -162,6 +162,18 @@ def test_a_key_is_forgotten(store, capsys):
     assert out.startswith("Removed 1 predictions and 0 outcomes of 'k1'")
 
 
+def test_a_token_may_not_operate_unless_it_is_asked_for(store, capsys):
+    told(capsys, "token", "make", "shop")
+    told(capsys, "token", "make", "ops", "--scope", "operate")
+
+    listed = json.loads(told(capsys, "--json", "token", "list")[1])["tokens"]
+
+    assert {one["name"]: one["scopes"] for one in listed} == {
+        "shop": ["predict", "outcomes", "read"],
+        "ops": ["operate"],
+    }
+
+
 def test_a_token_is_made_listed_and_revoked_and_its_text_is_kept_nowhere(store, capsys):
     code, out, _ = told(capsys, "token", "make", "shop", "--scope", "predict", "--days", "7")
     text = out.strip()

@@ -204,7 +204,8 @@ def token(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            "--scope", help="predict, outcomes, read or operate; all without. May be repeated."
+            "--scope",
+            help="predict, outcomes, read or operate; all but operate without. May be repeated.",
         ),
     ] = None,
     days: Annotated[

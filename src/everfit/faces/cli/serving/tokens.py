@@ -13,6 +13,9 @@ from everfit.faces.words.grid import grid
 from everfit.faces.words.shapes import dump, envelope
 from everfit.settings import read_settings
 
+# what promotes, rolls back and forgets is given by name only
+USUAL = tuple(scope for scope in SCOPES if scope != "operate")
+
 
 def do_token(face: Face, act: str, name: str | None, scopes: list[str], days: int | None) -> None:
     """Make, list or revoke."""
@@ -34,7 +37,7 @@ def do_token(face: Face, act: str, name: str | None, scopes: list[str], days: in
 def _make(face: Face, name: str, scopes: list[str], days: int | None) -> None:
     """Its text goes to stdout alone, and only its hash is kept."""
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    text = make_token(_path(face), name, scopes or SCOPES, expires=expires)
+    text = make_token(_path(face), name, scopes or USUAL, expires=expires)
     if face.as_json:
         face.data(dump(envelope("token", act="make", name=name, token=text, expires=expires)))
         return
