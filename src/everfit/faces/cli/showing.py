@@ -36,6 +36,8 @@ PACKAGES = (
     "catboost",
     "optuna",
     "sqlalchemy",
+    "msgspec",
+    "uvicorn",
     "pandas",
     "typer",
     "rich",
