@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,9 +70,32 @@ def test_what_workers_log_is_in_the_database_soon(tmp_path, said):
     append(tmp_path, 30)
     append(tmp_path, 12, "w2")
 
-    assert wait(lambda: made.reaches and made.caught_up and count(tmp_path) == 42)
+    assert wait(lambda: made.reaches and made.caught_up_at > 0 and count(tmp_path) == 42)
     assert made.close(5.0)
     assert said == []
+
+
+def test_under_steady_traffic_it_has_caught_up_with_what_was_there_before(tmp_path, said):
+    made = ingest(tmp_path, said)
+    stop = threading.Event()
+
+    def keep_on() -> None:
+        for i in range(100_000):
+            if stop.is_set():
+                return
+            append(tmp_path, 5, f"w{i % 3}")
+            time.sleep(0.002)
+
+    traffic = threading.Thread(target=keep_on)
+    traffic.start()
+    made.open()
+    began = time.monotonic()
+
+    assert wait(lambda: made.caught_up_at > began)
+    assert traffic.is_alive()
+    stop.set()
+    traffic.join()
+    assert made.close(5.0)
 
 
 def test_closing_takes_in_what_was_logged_last(tmp_path, said):
@@ -140,7 +164,7 @@ def test_damaged_spools_are_kept_aside_and_told(tmp_path, said):
 
 def test_whole_days_are_sealed_and_old_ones_dropped(tmp_path, said):
     calls: list[tuple[str, Any]] = []
-    idle = SimpleNamespace(behind_bytes=0, damaged=(), predictions=0)
+    idle = SimpleNamespace(whole=True, behind_bytes=0, damaged=(), predictions=0)
     log = SimpleNamespace(
         drain=lambda spools: idle,
         seal=lambda before: calls.append(("seal", before)) or [Path("day.parquet")],
@@ -161,7 +185,7 @@ def test_a_day_that_cannot_be_sealed_is_told_and_tried_again_later(tmp_path, sai
     def seal(before: Any) -> list[Path]:
         raise StoreFailed("the disk is full")
 
-    idle = SimpleNamespace(behind_bytes=0, damaged=(), predictions=0)
+    idle = SimpleNamespace(whole=True, behind_bytes=0, damaged=(), predictions=0)
     log = SimpleNamespace(drain=lambda spools: idle, seal=seal, close=lambda: None)
     made = ingest(tmp_path, said, open_log=lambda: log)
     made.open()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -47,7 +48,8 @@ class Ingest:
         self._log: Log | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
-        self._lost = self._caught_up = False
+        self._lost = False
+        self._caught_up_at = -math.inf
         self._wait_s = 0.0
         self._kept_at = -KEEP_EVERY_S
 
@@ -62,9 +64,12 @@ class Ingest:
         return self._log is not None and not self._lost
 
     @property
-    def caught_up(self) -> bool:
-        """Whether the spools were empty at the last look."""
-        return self._caught_up
+    def caught_up_at(self) -> float:
+        """When the last drain began that took all there was; seconds of the monotonic clock.
+
+        Spools need not be empty for that: under steady traffic they never are.
+        """
+        return self._caught_up_at
 
     def open(self) -> None:
         """Begin."""
@@ -105,6 +110,7 @@ class Ingest:
 
     def _once(self) -> Drained | None:
         """Drain once; None when the database cannot be written now."""
+        began = time.monotonic()
         try:
             if self._log is None:
                 self._log = self._open_log()
@@ -118,7 +124,8 @@ class Ingest:
         if self._lost:
             self._say("log_back", {"predictions": drained.predictions})
         self._lost, self._wait_s = False, 0.0
-        self._caught_up = drained.behind_bytes == 0
+        if drained.whole:
+            self._caught_up_at = began
         for path in drained.damaged:
             self._say("spool_damaged", {"kept": str(path)})
         return drained

@@ -64,6 +64,7 @@ class Shadowing:
         self._channel: Channel | None = None
         self._at: dict[str, tuple[Placed, int]] = {}
         self._asking: tuple[str, Placed] | None = None
+        self._childless_at = time.monotonic()  # since when no earlier child answers
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
 
@@ -127,7 +128,7 @@ class Shadowing:
         known = self._at.get(model)
         if known is not None and known[0] == placed:
             return known[1]
-        if not self._ingest.caught_up:
+        if self._ingest.caught_up_at < self._childless_at:
             return None  # what an earlier child answered may still be in its spool
         begun = self._marks.read(model, placed)
         if begun is None:
@@ -188,6 +189,7 @@ class Shadowing:
                 child.wait(5.0)
             child.kill()
             child.wait()
+            self._childless_at = time.monotonic()
 
 
 class _Marks:

@@ -32,7 +32,8 @@ class Drained:
     """What one call of :meth:`Log.drain` did.
 
     ``behind_bytes`` is what the spools still hold; ``damaged`` are the files in which bytes that
-    are no frames, or frames that could not be understood, were kept aside.
+    are no frames, or frames that could not be understood, were kept aside. ``whole`` is false when
+    the time ended before all was taken that was there at the beginning.
     """
 
     predictions: int
@@ -41,6 +42,7 @@ class Drained:
     behind_bytes: int
     damaged: tuple[Path, ...]
     wait_s: float
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Log:
             return Drained(0, 0, 0, 0, (), time.monotonic() - started)
         intake = Intake(self.place, spools, go)
         with self.place.turn():
-            self._drain(intake, go)
+            whole = self._drain(intake, go)
             behind = intake.behind_bytes()
         return Drained(
             intake.predictions,
@@ -126,6 +128,7 @@ class Log:
             behind,
             tuple(intake.damaged),
             time.monotonic() - started,
+            whole,
         )
 
     def _nothing_new(self, spools: Path) -> bool:
@@ -140,19 +143,21 @@ class Log:
         except FileNotFoundError:
             return False
 
-    def _drain(self, intake: Intake, go: Callable[[], bool]) -> None:
+    def _drain(self, intake: Intake, go: Callable[[], bool]) -> bool:
+        """Whether all was taken that was there at the beginning."""
         self._left = {}
         if not intake.take():
-            return
+            return False
         told = intake.outcomes
         # a prediction is acknowledged before its outcome: after one more look it is in
         with self.place.database.read() as connection:
             mark = last_number(connection)
         if told and not intake.take():
-            return
+            return True
         settle(self.place, self._archive, mark, go)
         if go() and intake.outcomes == told:
             self._left = intake.ends()
+        return True
 
     def outcomes_state(self, receipts: Sequence[str]) -> dict[str, str]:
         """What became of outcomes: counted, repeated, replaced, unknown or waiting.
