@@ -1,13 +1,12 @@
 from __future__ import annotations
 
+import catboost
 import numpy as np
 import pandas as pd
 import pytest
 
 from everfit.encoders.frame import categories_frame
 from everfit.records import Array
-
-catboost = pytest.importorskip("catboost")
 
 
 def matrix(order: str) -> Array:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import catboost
 import numpy as np
 import pytest
 
@@ -14,7 +15,6 @@ from everfit.serve.engines.oblivious import Oblivious
 from everfit.serve.engines.statistic import CannotCompile
 from everfit.serve.vector import Vector
 
-catboost = pytest.importorskip("catboost")
 pd = pytest.importorskip("pandas")
 SETTINGS: dict[str, Any] = {
     "iterations": 60, "verbose": False, "allow_writing_files": False, "thread_count": 1,
