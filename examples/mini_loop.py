@@ -1,4 +1,4 @@
-"""The whole loop of Everfit in about a hundred lines: read this before ``src/everfit/loop.py``.
+"""The whole loop of Everfit in about a hundred lines: read this before ``src/everfit/loop/run.py``.
 
 Everything is here in small: a task that knows how wrong an answer is, learners that know no task,
 evidence that sees only losses per row, stages that are plain functions, a ledger that only the loop

@@ -60,9 +60,11 @@ def test_no_file_has_a_drawer_for_a_name() -> None:
 
 
 def test_the_loop_and_the_stages_know_no_task_by_name() -> None:
-    stages = [SOURCE / "loop.py", SOURCE / "pose.py"]
+    stages = [*(SOURCE / "loop").glob("*.py"), SOURCE / "pose.py"]
     stages += [
-        p for s in ("assess", "study", "release", "serve") for p in (SOURCE / s).glob("*.py")
+        p
+        for s in ("assess", "study", "release", "serve", "watch", "maintain")
+        for p in (SOURCE / s).glob("*.py")
     ]
 
     found = {

@@ -1,0 +1,1 @@
+"""Alerts: what a person should know, said once, kept up to date, and resolved."""

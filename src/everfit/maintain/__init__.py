@@ -1,0 +1,1 @@
+"""Maintain: what now? Health and history in, one action out."""

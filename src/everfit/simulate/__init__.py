@@ -1,0 +1,1 @@
+"""A year in a minute: a data set replayed in time order through the real loop."""

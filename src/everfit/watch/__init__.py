@@ -1,0 +1,1 @@
+"""Watch: is the model still good? Windows of traffic in, health out."""
