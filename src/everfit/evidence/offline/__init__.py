@@ -1,0 +1,1 @@
+"""Evidence of one look: folds, factors of a study, many data sets, resampling."""
