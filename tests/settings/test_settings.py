@@ -8,6 +8,7 @@ from everfit.errors import SettingsError
 from everfit.faces.cli.template import TEMPLATE
 from everfit.records import Policy
 from everfit.settings import Settings, limits_of, plan_run, read_budget, read_settings
+from everfit.settings.rules import ERRORS, READERS
 from everfit.settings.values import ENVIRONMENT, MODEL, POLICY
 
 FULL = """
@@ -261,7 +262,9 @@ def test_the_file_that_init_writes_is_valid_with_and_without_its_comments(tmp_pa
     assert as_written.models == {}
     assert set(settings.models["churn"]) - {"policy", "sources"} <= set(MODEL)
     assert set(settings.models["churn"]["sources"]["orders"]) >= {"source", "key", "time"}
-    assert set(settings.policy) == set(POLICY)
+    tables = {"guardrails.plan=trial"} | {f"error_budget.{name}" for name in ERRORS}
+    assert set(settings.policy) == {*POLICY, *READERS, *tables}
+    assert {target.name for target in settings.alerts} == {"ops", "team", "people"}
     assert settings.run["budget"] == 60.0
 
 

@@ -10,6 +10,7 @@ silently left out would be worse than no limit.
 
 from everfit.settings.file import FILE, Settings, read_settings
 from everfit.settings.plan import Plan, limits_of, plan_run, store_place
+from everfit.settings.upkeep import tell_of, upkeep_of
 from everfit.settings.values import LIMITS, SERVE, read_budget
 
 __all__ = [
@@ -23,4 +24,6 @@ __all__ = [
     "read_budget",
     "read_settings",
     "store_place",
+    "tell_of",
+    "upkeep_of",
 ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from everfit.alert.targets import Target
 from everfit.errors import SettingsError
+from everfit.settings.feeds import read_feeds
+from everfit.settings.places import Place, known, table, values
+from everfit.settings.rules import lines_of, read_rules
+from everfit.settings.telling import read_alerts
 from everfit.settings.values import LIMITS, MODEL, POLICY, RUN, SERVE, SOURCE, STORE
 
 FILE = "everfit.toml"
@@ -23,6 +26,7 @@ class Settings:
 
     ``store`` is already resolved: environment before file, None where neither says anything.
     ``files`` too: the folder of versions and finished work when the store is a database by URL.
+    ``lines`` says where a rule stands: ``policy.floor`` -> ``everfit.toml, line 4``.
     """
 
     path: str = ""
@@ -32,6 +36,8 @@ class Settings:
     policy: Mapping[str, Any] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     serve: Mapping[str, Any] = field(default_factory=dict)
+    alerts: tuple[Target, ...] = ()
+    lines: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_settings(
@@ -63,72 +69,74 @@ def read_settings(
         raise SettingsError(
             f"{file} is not valid TOML", got=str(error), do="compare with: everfit init --print"
         ) from error
-    return _checked(plain, _Place(str(file), text), environ)
+    return _checked(plain, Place(str(file), text), environ)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A file and its text, to say on which line a name stands."""
-
-    file: str
-    text: str
-
-    def line(self, section: str, key: str) -> str:
-        """``everfit.toml, line 4``: where ``key`` of ``section`` is written, found by scanning."""
-        current, fallback = "", 0
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            head = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
-            if head:
-                current = head[1].replace('"', "").replace("'", "").replace(" ", "")
-                fallback = number if current == section else fallback
-                if current == (f"{section}.{key}" if section else key):
-                    return f"{self.file}, line {number}"
-            elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
-                return f"{self.file}, line {number}"
-        return f"{self.file}, line {fallback}" if fallback else self.file
-
-
-def _checked(plain: Mapping[str, Any], place: _Place, environ: Mapping[str, str]) -> Settings:
-    _known(plain, "", ("store", "run", "policy", "models", "serve"), place)
+def _checked(plain: Mapping[str, Any], place: Place, environ: Mapping[str, str]) -> Settings:
+    known(plain, "", ("store", "run", "policy", "models", "serve", "alerts"), place)
     base = Path(place.file).resolve().parent
-    kept = _section(_table(plain, "", "store", place), "store", STORE, place)
+    kept = values(table(plain, "", "store", place), "store", STORE, place)
     store, files = kept.get("path"), kept.get("files")
     if store is not None and "://" not in store:
         store = str(base / store)  # a path in a file is meant from that file's folder
-    models: dict[str, dict[str, Any]] = {}
-    sections = _table(plain, "", "models", place)
-    for name in sections:
-        where = f"models.{name}"
-        table = _table(sections, "models", name, place)
-        policy = _section(_table(table, where, "policy", place), f"{where}.policy", POLICY, place)
-        rest = {key: value for key, value in table.items() if key not in ("policy", "sources")}
-        models[name] = _section(rest, where, MODEL, place)
-        if policy:
-            models[name]["policy"] = policy
-        if sources := _sources(_table(table, where, "sources", place), where, base, place):
-            models[name]["sources"] = sources
-        source = models[name].get("source")
-        if source is not None and "://" not in source:
-            models[name]["source"] = str(base / source)
+    lines: dict[str, str] = {}
+    policy = _policy(plain, "", lines, place)
+    serve = _serve(table(plain, "", "serve", place), base, place)
+    if "keep_days" in serve:
+        lines["serve.keep_days"] = place.line("serve", "keep_days")
     return Settings(
         path=place.file,
         store=environ.get("EVERFIT_STORE") or store,
         files=environ.get("EVERFIT_FILES") or (None if files is None else str(base / files)),
-        run=_section(_table(plain, "", "run", place), "run", RUN, place),
-        policy=_section(_table(plain, "", "policy", place), "policy", POLICY, place),
-        models=models,
-        serve=_serve(_table(plain, "", "serve", place), base, place),
+        run=values(table(plain, "", "run", place), "run", RUN, place),
+        policy=policy,
+        models=_models(table(plain, "", "models", place), base, lines, place),
+        serve=serve,
+        alerts=read_alerts(table(plain, "", "alerts", place), place),
+        lines=lines,
     )
 
 
+def _policy(
+    plain: Mapping[str, Any], section: str, lines: dict[str, str], place: Place
+) -> dict[str, Any]:
+    """The policy below ``section``; where its rules stand is put into ``lines``."""
+    inner = f"{section}.policy" if section else "policy"
+    rules = read_rules(table(plain, section, "policy", place), inner, POLICY, place)
+    lines |= lines_of(rules, inner, place)
+    return rules
+
+
+def _models(
+    sections: Mapping[str, Any], base: Path, lines: dict[str, str], place: Place
+) -> dict[str, dict[str, Any]]:
+    models: dict[str, dict[str, Any]] = {}
+    for name in sections:
+        where = f"models.{name}"
+        one = table(sections, "models", name, place)
+        rest = {k: v for k, v in one.items() if k not in ("policy", "sources", "feeds")}
+        policy = _policy(one, where, lines, place)
+        models[name] = values(rest, where, MODEL, place)
+        if policy:
+            models[name]["policy"] = policy
+        if sources := _sources(table(one, where, "sources", place), where, base, place):
+            models[name]["sources"] = sources
+        if feeds := read_feeds(table(one, where, "feeds", place), where, base, place):
+            models[name]["feeds"] = feeds
+        source = models[name].get("source")
+        if source is not None and "://" not in source:
+            models[name]["source"] = str(base / source)
+    return models
+
+
 def _sources(
-    table: Mapping[str, Any], where: str, base: Path, place: _Place
+    sections: Mapping[str, Any], where: str, base: Path, place: Place
 ) -> dict[str, dict[str, Any]]:
     """The sources of a model's events, by name: file or URL, key, time."""
     found = {}
-    for name in table:
+    for name in sections:
         section = f"{where}.sources.{name}"
-        one = _section(_table(table, f"{where}.sources", name, place), section, SOURCE, place)
+        one = values(table(sections, f"{where}.sources", name, place), section, SOURCE, place)
         for needed in ("source", "key", "time"):
             if needed not in one:
                 raise SettingsError(
@@ -145,57 +153,10 @@ def _sources(
     return found
 
 
-def _serve(table: Mapping[str, Any], base: Path, place: _Place) -> dict[str, Any]:
-    limits = _section(_table(table, "serve", "limits", place), "serve.limits", LIMITS, place)
-    rest = {key: value for key, value in table.items() if key != "limits"}
-    values = _section(rest, "serve", SERVE, place)
-    if "spool" in values:
-        values["spool"] = str(base / values["spool"])
-    return values | ({"limits": limits} if limits else {})
-
-
-def _table(plain: Mapping[str, Any], section: str, key: str, place: _Place) -> Mapping[str, Any]:
-    value = plain.get(key, {})
-    if not isinstance(value, Mapping):
-        raise _wrong(place, section, key, value, f"a section, written [{key}]")
-    return value
-
-
-def _section(
-    table: Mapping[str, Any],
-    section: str,
-    readers: Mapping[str, Callable[[Any], Any]],
-    place: _Place,
-) -> dict[str, Any]:
-    _known(table, section, tuple(readers), place)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        try:
-            values[key] = readers[key](value)
-        except ValueError as error:
-            raise _wrong(place, section, key, value, str(error)) from error
-        except SettingsError as error:
-            raise _wrong(place, section, key, value, error.expected) from error
-    return values
-
-
-def _known(table: Mapping[str, Any], section: str, known: tuple[str, ...], place: _Place) -> None:
-    for key in table:
-        if key in known:
-            continue
-        # names of settings are short and few, so a looser match than for columns helps
-        hint = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
-        raise SettingsError(
-            f"{place.line(section, key)}: there is no setting {key!r}"
-            + (f" in [{section}]" if section else ""),
-            got=key,
-            expected=", ".join(sorted(known)),
-            do=f"did you mean {', '.join(map(repr, hint))}?" if hint else "remove the line",
-        )
-
-
-def _wrong(place: _Place, section: str, key: str, value: Any, expected: str) -> SettingsError:
-    name = f"{section}.{key}" if section else key
-    return SettingsError(
-        f"{place.line(section, key)}: {name} cannot be used", got=repr(value), expected=expected
-    )
+def _serve(section: Mapping[str, Any], base: Path, place: Place) -> dict[str, Any]:
+    limits = values(table(section, "serve", "limits", place), "serve.limits", LIMITS, place)
+    rest = {key: value for key, value in section.items() if key != "limits"}
+    read = values(rest, "serve", SERVE, place)
+    if "spool" in read:
+        read["spool"] = str(base / read["spool"])
+    return read | ({"limits": limits} if limits else {})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from everfit.errors import SettingsError
 from everfit.settings.file import FILE, Settings
+from everfit.settings.upkeep import has_rules, upkeep_of
 from everfit.settings.values import ENVIRONMENT, MODEL, POLICY
 
 if TYPE_CHECKING:  # records need numpy, for which a server that starts does not wait
@@ -55,7 +56,7 @@ def plan_run(
 
     Raises
     ------
-    SettingsError : a value cannot be used
+    SettingsError : a value cannot be used, or rules of the policy contradict each other
 
     Examples
     --------
@@ -66,12 +67,14 @@ def plan_run(
     from everfit.records import Policy
 
     environ = os.environ if environ is None else environ
+    if has_rules(settings, name or ""):
+        upkeep_of(settings, name or "")  # a policy that cannot hold is refused before work begins
     file = Path(settings.path).name or FILE
     outside = {key: environ[word] for word, key in ENVIRONMENT.items() if environ.get(word)}
     said = {key: value for key, value in given.items() if value is not None}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         (f"{file} [run]", settings.run),
-        (f"{file} [policy]", settings.policy),
+        (f"{file} [policy]", _limits(settings.policy)),
         (f"{file} [models.{name}]", settings.models.get(name or "", {})),
         ("environment", _accepted(outside, "environment")),
         (given_by, _accepted(said, given_by)),
@@ -105,8 +108,13 @@ def limits_of(policy: Policy) -> dict[str, float]:
 
 def _flat(layer: Mapping[str, Any]) -> dict[str, Any]:
     # a model section may carry its own [models.<name>.policy]
-    plain = {k: v for k, v in layer.items() if k not in ("policy", "sources")}
-    return {**plain, **layer.get("policy", {})}
+    plain = {k: v for k, v in layer.items() if k not in ("policy", "sources", "feeds")}
+    return {**plain, **_limits(layer.get("policy", {}))}
+
+
+def _limits(policy: Mapping[str, Any]) -> dict[str, Any]:
+    # the rules of upkeep are not of one run
+    return {k: v for k, v in policy.items() if k in POLICY}
 
 
 def _accepted(values: Mapping[str, Any], who: str) -> dict[str, Any]:

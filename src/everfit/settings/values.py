@@ -26,10 +26,10 @@ def read_budget(value: str | float) -> float:
     >>> read_budget("1h30m"), read_budget("90"), read_budget(2.5)
     (5400.0, 90.0, 2.5)
     """
-    seconds, text = 0.0, str(value).strip().lower()
+    seconds, written = 0.0, str(value).strip().lower()
     at = 0
-    while at < len(text):
-        part = _TIME.match(text, at)
+    while at < len(written):
+        part = _TIME.match(written, at)
         if part is None or part.end() == at:
             seconds = 0.0
             break
@@ -46,13 +46,15 @@ def read_budget(value: str | float) -> float:
     return seconds
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A text that is not empty; ``ValueError`` says what is expected, here and below."""
     if not isinstance(value, str) or not value:
         raise ValueError("a text")
     return value
 
 
-def _whole(value: Any) -> int:
+def whole(value: Any) -> int:
+    """A whole number from 0, also as a text of the environment."""
     if isinstance(value, str) and re.fullmatch(r"\d+", value.strip()):
         return int(value)  # from the environment
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -60,18 +62,20 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _number(value: Any, low: float, high: float) -> float:
+def number(value: Any, low: float, high: float) -> float:
+    """A number from ``low`` to ``high``."""
     expected = f"a number from {low:g} to {high:g}"
     try:
-        number = float("nan") if isinstance(value, bool) else float(value)
+        found = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         raise ValueError(expected) from None
-    if not low <= number <= high:
+    if not low <= found <= high:
         raise ValueError(expected)
-    return number
+    return found
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def names(value: Any) -> tuple[str, ...]:
+    """Texts, from a list or from one text with commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
@@ -79,20 +83,24 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _count(value: Any) -> int:
-    found = _whole(value)
+def count(value: Any) -> int:
+    """A whole number from 1."""
+    found = whole(value)
     if not found:
         raise ValueError("a whole number from 1")
     return found
 
 
-def _flag(value: Any) -> bool:
+def flag(value: Any) -> bool:
+    """True or false."""
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
 
 
-def _one_of(*words: str) -> Callable[[Any], str]:
+def one_of(*words: str) -> Callable[[Any], str]:
+    """A reader of one of ``words``."""
+
     def read(value: Any) -> str:
         if value not in words:
             raise ValueError("one of: " + ", ".join(words))
@@ -102,7 +110,7 @@ def _one_of(*words: str) -> Callable[[Any], str]:
 
 
 def _header(value: Any) -> bool | tuple[str, ...]:
-    return value if isinstance(value, bool) else _names(value)
+    return value if isinstance(value, bool) else names(value)
 
 
 def _choice(what: str) -> Callable[[Any], dict[str, str]]:
@@ -119,54 +127,55 @@ def _choice(what: str) -> Callable[[Any], dict[str, str]]:
 
 
 POLICY: dict[str, Callable[[Any], Any]] = {
-    "alpha": lambda value: _number(value, 1e-6, 0.5),
-    "latency_ms": lambda value: _number(value, 1e-3, 1e6),
-    "guardrail": lambda value: _number(value, 0.0, 100.0),
-    "min_gain": lambda value: _number(value, 0.0, 1e12),
+    "alpha": lambda value: number(value, 1e-6, 0.5),
+    "latency_ms": lambda value: number(value, 1e-3, 1e6),
+    "guardrail": lambda value: number(value, 0.0, 100.0),
+    "min_gain": lambda value: number(value, 0.0, 1e12),
 }
 RUN: dict[str, Callable[[Any], Any]] = {
     "budget": read_budget,
-    "seed": _whole,
-    "metric": _text,
-    "task": _text,
+    "seed": whole,
+    "metric": text,
+    "task": text,
     "kinds": _choice("kinds"),
     "roles": _choice("roles"),
     "header": _header,
-    "query": _text,
-    "learners": _names,
+    "query": text,
+    "learners": names,
 }
-MODEL: dict[str, Callable[[Any], Any]] = {"source": _text, "target": _text, **RUN}
+MODEL: dict[str, Callable[[Any], Any]] = {"source": text, "target": text, **RUN}
 SOURCE: dict[str, Callable[[Any], Any]] = {
-    "source": _text,
-    "key": _text,
-    "time": _text,
-    "outcome": _text,
-    "query": _text,
+    "source": text,
+    "key": text,
+    "time": text,
+    "outcome": text,
+    "query": text,
     "reread": read_budget,
 }
-STORE: dict[str, Callable[[Any], Any]] = {"path": _text, "files": _text}
+STORE: dict[str, Callable[[Any], Any]] = {"path": text, "files": text}
 LIMITS: dict[str, Callable[[Any], Any]] = dict.fromkeys(
-    ("body_bytes", "rows", "depth", "aside_bytes"), _count
+    ("body_bytes", "rows", "depth", "aside_bytes"), count
 )
 SERVE: dict[str, Callable[[Any], Any]] = {
-    "host": _text,
-    "port": lambda value: int(_number(_whole(value), 0, 65_535)),
-    "operate_port": lambda value: int(_number(_whole(value), 0, 65_535)),
-    "workers": _count,
-    "durability": _one_of("os", "fsync"),
-    "grace_s": lambda value: _number(value, 0.0, 3600.0),
-    "spool": _text,
-    "keep_days": _count,
-    "hosts": _names,
-    "require_token": _flag,
-    "proxies": _names,
-    "proxy_header": _text,
-    "read_s": lambda value: _number(value, 0.1, 3600.0),
-    "keep_alive_s": lambda value: _number(value, 0.0, 3600.0),
-    "ask_s": lambda value: _number(value, 0.1, 60.0),
-    "rate_per_s": lambda value: _number(value, 0.0, 1e6),
-    "rate_burst": _count,
-    "access_log": _flag,
-    "traces": _flag,
+    "host": text,
+    "port": lambda value: int(number(whole(value), 0, 65_535)),
+    "operate_port": lambda value: int(number(whole(value), 0, 65_535)),
+    "workers": count,
+    "durability": one_of("os", "fsync"),
+    "grace_s": lambda value: number(value, 0.0, 3600.0),
+    "spool": text,
+    "keep_days": count,
+    "hosts": names,
+    "require_token": flag,
+    "proxies": names,
+    "proxy_header": text,
+    "read_s": lambda value: number(value, 0.1, 3600.0),
+    "keep_alive_s": lambda value: number(value, 0.0, 3600.0),
+    "ask_s": lambda value: number(value, 0.1, 60.0),
+    "rate_per_s": lambda value: number(value, 0.0, 1e6),
+    "rate_burst": count,
+    "connections_per_client": count,
+    "access_log": flag,
+    "traces": flag,
 }
 ENVIRONMENT = {f"EVERFIT_{key.upper()}": key for key in ("budget", "seed", "metric", *POLICY)}

@@ -1,0 +1,101 @@
+"""The commands about rules and alerts: names, options and help, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from everfit.faces.cli.everywhere import Face, with_face
+from everfit.faces.cli.options import Model
+
+PREVIEW = "What would have been"
+
+
+@with_face
+def policy(
+    face: Face,
+    model: Model,
+    *,
+    floor: Annotated[
+        float | None,
+        typer.Option("--floor", help="Worst value of the metric.", rich_help_panel=PREVIEW),
+    ] = None,
+    error_budget: Annotated[
+        float | None,
+        typer.Option(
+            "--error-budget",
+            help="Chance of any false alarm or act in a year.",
+            rich_help_panel=PREVIEW,
+        ),
+    ] = None,
+    hold_looks: Annotated[
+        int | None,
+        typer.Option(
+            "--hold-looks",
+            help="Looks at which something must hold before you are told.",
+            rich_help_panel=PREVIEW,
+        ),
+    ] = None,
+    quiet_looks: Annotated[
+        int | None,
+        typer.Option(
+            "--quiet-looks",
+            help="Looks at which it must be gone before it is over.",
+            rich_help_panel=PREVIEW,
+        ),
+    ] = None,
+    days: Annotated[
+        int,
+        typer.Option("--days", min=1, max=366, help="How far back.", rich_help_panel=PREVIEW),
+    ] = 90,
+    table: Annotated[
+        bool,
+        typer.Option("--table", help="Show what is done at which age and loss, and why it pays."),
+    ] = False,
+) -> None:
+    """Show every rule in force and who set it; with others, what they would have brought."""
+    from everfit.faces.cli.keeping.policy import do_policy, do_table
+
+    given = {
+        "floor": floor,
+        "error_budget": error_budget,
+        "hold_looks": hold_looks,
+        "quiet_looks": quiet_looks,
+    }
+    if table:
+        do_table(face, model)
+    else:
+        do_policy(face, model, given, days)
+
+
+@with_face
+def alerts(
+    face: Face,
+    act: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ACT",
+            help="list, test, mute or unmute; or the name of a model to list. (default: list)",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="The model; mute and unmute need one.")
+    ] = None,
+    *,
+    length: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="How long to mute, such as 2d.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the ledger.")] = "",
+) -> None:
+    """List alerts and whether they arrived; test sends one to each target; mute is for a while."""
+    from everfit.faces.cli.keeping.alerts import do_alerts
+
+    do_alerts(face, act, model, length, reason)
+
+
+def add(app: typer.Typer) -> None:
+    """Put these commands into ``app``."""
+    app.command()(policy)
+    app.command()(alerts)
