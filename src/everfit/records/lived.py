@@ -185,6 +185,11 @@ class Upkeep:
     acts : acts that the loop may do by itself; others become a call for a person
     learn_from : where rows to learn from come from: the source, the log, or both
     guardrails : by segment, the share by which its loss may exceed what was certified
+    table : acts for states of the policy table, by "age, level", that win over what it worked out
+    money_a_year : most that acts may cost in a year, in the unit of the costs, None: no limit
+    hold_looks, quiet_looks : looks at which something must hold before people are told of it, and
+        be gone before they are told that it is over
+    tell : names of the targets that are told, None: all of them
     """
 
     window_s: float = 86_400.0
@@ -214,4 +219,9 @@ class Upkeep:
     acts: tuple[ActKind, ...] = ("recalibrate", "retrain", "search", "roll_back", "set_aside")
     learn_from: Literal["source", "log", "both"] = "both"
     guardrails: Mapping[str, float] = field(default_factory=dict)  # by segment
+    table: Mapping[str, ActKind] = field(default_factory=dict)
+    money_a_year: float | None = None
+    hold_looks: int = 1
+    quiet_looks: int = 3
+    tell: tuple[str, ...] | None = None
     set_by: Mapping[str, str] = field(default_factory=dict)

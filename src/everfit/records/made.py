@@ -261,7 +261,8 @@ class Candidate:
     ``speaks_of`` says which artefact the score is a statement about; ``harmed`` names segments that
     are served worse than by the floor; ``loss_bound`` is the largest
     difference of two losses that a later comparison counts, fixed before that comparison;
-    ``ranges`` is None when too few rows could say how far answers are off.
+    ``ranges`` is None when too few rows could say how far answers are off; ``sample`` is a file of
+    judged rows with their answers, gone with the run, empty when none was kept.
     """
 
     name: str
@@ -277,6 +278,7 @@ class Candidate:
     harmed: tuple[Segment, ...] = ()
     loss_bound: float | None = None
     ranges: Ranges | None = None
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +355,8 @@ class Version:
 
     ``trusted`` names types of a user's own estimator that may be loaded: it is kept in the store
     and never read from the artefact, which could then allow itself anything. ``loss_bound``
-    and ``speaks_of`` are those of its candidate.
+    and ``speaks_of`` are those of its candidate. ``until`` is its data cut: it may have learnt from
+    what was asked before, so that only later predictions judge it; None where a person ran it.
     """
 
     model: str
@@ -369,6 +372,7 @@ class Version:
     trusted: tuple[str, ...] = ()
     loss_bound: float | None = None
     speaks_of: str = ""
+    until: datetime | None = None
 
     @property
     def name(self) -> str:

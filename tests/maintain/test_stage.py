@@ -1,0 +1,148 @@
+"""What now? Every answer is total, has its reasons, and never does what a person kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from everfit.evidence.interval import Interval
+from everfit.maintain import History, Made, maintain
+from everfit.records import Alarm, Finding, Health, Performance, Upkeep
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+UPKEEP = Upkeep()
+
+
+def health(**changes):
+    range_ = Interval(0.3, 0.31, 0.32, n=500)
+    fine = Health(
+        "churn", "v3", "healthy", "fine", measured=(Performance(3, NOW, NOW, 500, 500, range_),),
+        bound=0.315, asked=1000, matured=1000,
+    )  # fmt: skip
+    return replace(fine, **changes)
+
+
+def history(**changes):
+    told = History(
+        NOW, age=20, learnt_rows=5000, new_rows=2000, losses=((20.0, 1.0),), fits_left=300,
+        searches_left=12,
+    )  # fmt: skip
+    return replace(told, **changes)
+
+
+def test_nothing_is_done_about_a_model_that_is_as_certified():
+    assert maintain(health(), history(new_rows=300), UPKEEP).act == "nothing"
+
+
+def test_a_loss_far_above_what_was_certified_is_answered_by_a_fit_with_all_costs_shown():
+    found = maintain(health(), history(losses=tuple((20.0 + i, 1.6) for i in range(20))), UPKEEP)
+
+    assert found.act in ("retrain", "search")
+    assert set(found.values) == {"nothing", "recalibrate", "retrain", "search"}
+    assert found.values[found.act] == min(found.values.values())
+    assert found.because[0].passed is False
+
+
+def test_a_proven_rise_of_the_loss_leads_to_a_fit_though_the_running_level_is_calm():
+    alarm = Alarm("loss", "", "degradation", 9.0, 8.0, 40, NOW)
+
+    assert maintain(health(alarms=(alarm,)), history(new_rows=300), UPKEEP).act == "retrain"
+
+
+def test_an_alarm_of_drift_alone_leads_to_no_fit():
+    alarm = Alarm("data drift", "age", "drift", 9.0, 8.0, 40, NOW)
+
+    assert maintain(health(alarms=(alarm,)), history(new_rows=300), UPKEEP).act == "nothing"
+
+
+def test_one_challenger_at_a_time():
+    losses = tuple((20.0 + i, 1.6) for i in range(20))
+
+    found = maintain(health(), history(losses=losses, on_trial="v4"), UPKEEP)
+
+    assert (found.act, found.details) == ("nothing", {"waits_for": "v4"})
+
+
+def test_a_fit_waits_for_rows_that_no_version_has_seen():
+    losses = tuple((20.0 + i, 1.6) for i in range(20))
+
+    found = maintain(health(), history(losses=losses, new_rows=150), UPKEEP)
+
+    assert found.act == "nothing"
+    assert "waits for 50 more outcomes" in found.headline
+
+
+def test_what_the_policy_keeps_for_a_person_becomes_a_call():
+    losses = tuple((20.0 + i, 1.6) for i in range(20))
+    rules = replace(UPKEEP, acts=())
+
+    found = maintain(health(), history(losses=losses), rules)
+
+    assert found.act == "call_person"
+    assert found.details["act"] in ("retrain", "search")
+
+
+def test_a_paused_model_is_left_alone_whatever_happens():
+    found = maintain(health(), history(paused=True, broken="no outcomes"), UPKEEP)
+
+    assert found.act == "nothing"
+
+
+def test_broken_inputs_call_a_person():
+    assert maintain(health(), history(broken="`age` no longer comes"), UPKEEP).act == "call_person"
+
+
+def test_a_broken_floor_rolls_back_when_a_sound_version_stands_by_and_else_weighs():
+    floor = Finding("floor", "fail", "accuracy 0.7 is below the floor 0.8", number=0.7)
+
+    assert maintain(health(findings=(floor,)), history(fallback="v2"), UPKEEP).act == "roll_back"
+    assert maintain(health(findings=(floor,)), history(), UPKEEP).act != "roll_back"
+
+
+def test_outcomes_that_do_not_come_are_asked_for():
+    found = maintain(health(matured=20), history(unlabelled=2000), UPKEEP)
+
+    assert found.act == "ask_labels"
+    assert found.details["wanted"] == 200
+
+
+def test_outcomes_that_are_not_believed_are_set_aside_once_and_then_a_person_is_called():
+    odd = Finding(
+        "outcomes",
+        "fail",
+        "All 500 outcomes are no",
+        evidence={"since": "2026-02-20T00:00:00+00:00"},
+    )
+    first = maintain(health(findings=(odd,)), history(broken=odd.headline), UPKEEP)
+    aside = history(broken=odd.headline, aside=("2026-02-20T00:00:00+00:00",))
+
+    assert (first.act, first.details["since"]) == ("set_aside", "2026-02-20T00:00:00+00:00")
+    assert maintain(health(findings=(odd,)), aside, UPKEEP).act == "call_person"
+
+
+def test_recalibration_that_proved_itself_goes_on_beside_a_trial():
+    told = history(adaptive=True, since_recalibrated=250, on_trial="v9")
+
+    assert maintain(health(), told, UPKEEP).act == "recalibrate"
+    assert maintain(health(), replace(told, since_recalibrated=10), UPKEEP).act == "nothing"
+
+
+def test_without_outcomes_nothing_is_weighed():
+    found = maintain(health(measured=(), matured=0), history(), UPKEEP)
+
+    assert found.act == "nothing"
+    assert "no outcomes yet" in found.headline
+
+
+@pytest.mark.parametrize("left", [0, 5])
+def test_the_yearly_allowance_is_kept(left):
+    losses = tuple((20.0 + i, 1.6) for i in range(20))
+    made = tuple(Made("retrain", f"v{i}", NOW, "kept", 0.0) for i in range(3))
+
+    found = maintain(
+        health(), history(losses=losses, made=made, fits_left=left, searches_left=0), UPKEEP
+    )
+
+    assert found.act == ("retrain" if left else "nothing")
