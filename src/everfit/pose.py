@@ -159,6 +159,9 @@ def _clean(table: Table, assessment: Assessment) -> tuple[Table, Array]:
 def spec_of(request: Request, posed: Posed) -> dict[str, Any]:
     return {
         "source": source_name(request.source),
+        "folder": str(Path.cwd()),
+        "query": request.query,
+        "header": request.header if request.header is None else as_plain(request.header),
         "target": request.target,
         "task": posed.problem.task,
         "metric": posed.problem.metric,

@@ -190,6 +190,20 @@ def test_a_number_is_answered_with_one_column(tmp_path: Path) -> None:
     )
 
 
+def test_the_rows_of_the_reference_stay_at_home(packed: Made, tmp_path: Path) -> None:
+    folder = shutil.copytree(packed.folder, tmp_path / "v3")
+    (folder / "manifest.json").unlink()
+    for name in ("reference.parquet", "reference.json"):
+        (folder / name).write_bytes(b"people")
+    blank = Manifest(FORMAT, "0", "m", "v3", "2026-11-01T00:00:00+00:00", {}, (), (), {}, {})
+    seal(folder, blank, b"k" * 32)
+
+    done = export_to(replace(packed, folder=folder), tmp_path / "model")
+
+    assert [path for path in done.path.rglob("*") if path.name.startswith("reference")] == []
+    assert loaded(done.path) is not None
+
+
 def test_a_file_that_was_changed_is_not_loaded(exported: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(exported, tmp_path / "copy")
     plan = next(copy.rglob("plan.json"))

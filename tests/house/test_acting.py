@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,49 @@ def test_a_decision_that_moves_nothing_is_recorded(house):
     assert house.decisions("coin")[0] == made
     assert made.kind == "incident"
     assert made.by == "system"
+
+
+def test_a_pause_is_in_the_ledger_and_ends_with_a_resume(house):
+    made = house.pause("coin", reason="the source is being moved", by="anna")
+    during = house.is_paused("coin"), house.status("coin")[0].state
+    house.record(handover_of_nothing(house))  # other decisions do not end it
+    still = house.is_paused("coin")
+    ended = house.resume("coin")
+
+    assert (made.kind, made.by, made.undo) == ("paused", "anna", "everfit resume coin")
+    assert made.headline == "Paused by hand: the source is being moved"
+    assert (during, still) == ((True, "paused"), True)
+    assert (ended.kind, house.is_paused("coin")) == ("resumed", False)
+    assert house.status("coin")[0].state == "serving"
+
+
+def handover_of_nothing(house):
+    return replace(house.decisions("coin")[-1], kind="kept", id=0, run="", version="")
+
+
+def test_what_is_paused_is_not_paused_again_nor_resumed_twice(house):
+    house.pause("coin", reason="first")
+
+    with pytest.raises(Refused, match="(?s)paused already.*first.*everfit resume coin"):
+        house.pause("coin")
+    house.resume("coin")
+    with pytest.raises(Refused, match="'coin' is not paused"):
+        house.resume("coin")
+
+    assert [d.kind for d in house.decisions("coin")[:2]] == ["resumed", "paused"]
+
+
+def test_a_model_that_is_not_there_cannot_be_paused(house):
+    with pytest.raises(ModelUnknown, match="did you mean 'coin'"):
+        house.pause("coinn")
+
+
+def test_promoting_or_going_back_to_the_fallback_ends_it(house):
+    for act in (lambda: house.promote("coin", "v1"), lambda: house.rollback("coin")):
+        house.promote("coin", "v2")
+        house._open(create=False).commit(handover_of_nothing(house), aliases={"fallback": 1})
+
+        act()
+
+        assert arms_of(house, "coin").champion == 1
+        assert house.aliases("coin")["fallback"].number is None

@@ -24,7 +24,9 @@ def placed(number: int) -> Placed:
 
 def pointed(rev: int, arms: Arms, previous: int | None = None) -> Pointed:
     numbers = {arms.champion, arms.canary, arms.shadow, previous} - {None}
-    return Pointed("churn", rev, arms, {n: placed(n) for n in numbers if n}, previous)
+    shadows = (arms.shadow,) if arms.shadow else ()
+    versions = {n: placed(n) for n in numbers if n}
+    return Pointed("churn", rev, arms, versions, previous, shadows)
 
 
 @dataclass
@@ -217,7 +219,7 @@ def test_a_shadow_is_judged_and_never_ordered(world, following):
     world.point(1, Arms(1, shadow=2))
     following.step()
 
-    assert following.shadows() == {"churn": placed(2)}
+    assert following.shadows() == {"churn": (placed(2),)}
     assert world.last()[2] == [1]
 
     world.bad = {3}

@@ -220,6 +220,29 @@ def test_a_shadow_answers_what_was_asked_and_says_whose_request_it_repeats(tmp_p
     assert {row["version"] for row in shadows} == {2}
 
 
+def test_a_challenger_and_the_champion_before_answer_in_the_shadow_side_by_side(tmp_path):
+    store = coin_store(tmp_path / "store", (1, 2, 3))
+    kept = open_store(store)
+    kept.commit(Decision("coin", "retrained", "two"), aliases={"shadow": 2, "fallback": 3})
+    kept.close()
+    with serving(store) as server:
+        with Client(server.port) as client:
+            assert wait(lambda: (store / "spool" / "shadow.json").exists())
+            client.heads("first")
+            assert wait(lambda: len(recorded(store, "shadow")) >= 1)
+            for i in range(20):
+                client.heads(f"k{i}")
+            assert wait(lambda: len(recorded(store, "shadow")) >= 40)
+        assert server.stop() == 0
+
+    shadows = recorded(store, "shadow")
+    asked = {row["id"] for row in recorded(store, "champion") if row["key"] != "first"}
+    for version in (2, 3):
+        told = [row["of"] for row in shadows if row["version"] == version]
+        assert asked <= set(told)
+        assert len(told) == len(set(told))
+
+
 def test_a_server_that_others_can_reach_does_not_start_without_a_token(tmp_path):
     store = coin_store(tmp_path / "store")
 

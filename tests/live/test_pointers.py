@@ -9,12 +9,21 @@ import pytest
 from everfit.errors import StoreFailed
 from everfit.live.arms import Arms
 from everfit.live.pointers import Asked, Glance
+from everfit.records import Decision
+from everfit.store import open_store
 from tests.live.coins import coin_store, house_at
 
 
 @pytest.fixture
 def store(tmp_path):
     return coin_store(tmp_path / "store", (1, 2, 3))
+
+
+def put(store, model, aliases):
+    """Move aliases as a turn of the loop does."""
+    kept = open_store(store)
+    kept.commit(Decision(model, "retrained", "put there"), aliases=aliases)
+    kept.close()
 
 
 def both(store, house):
@@ -138,3 +147,16 @@ def test_a_file_that_is_no_store_is_told(tmp_path):
     assert glance.changed()
     with pytest.raises(StoreFailed, match="cannot be read"):
         glance.read()
+
+
+def test_versions_that_the_loop_may_go_back_to_stand_in_the_shadow_too(store):
+    with house_at(store) as house:
+        put(store, "coin", {"shadow": 2, "fallback": 3, "base": 1})
+        found = both(store, house)
+
+        assert found.shadows == (2, 3)  # the champion needs no shadow of itself
+        assert sorted(found.versions) == [1, 2, 3]
+
+        put(store, "coin", {"shadow": None, "fallback": 2, "base": 2})
+
+        assert both(store, house).shadows == (2,)

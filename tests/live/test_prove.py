@@ -11,7 +11,7 @@ import pytest
 
 from everfit.live import prove
 from everfit.live.orders import Placed
-from tests.live.coins import pack_coin
+from tests.live.coins import pack_coin, wait
 
 KEY = b"k" * 32
 
@@ -92,3 +92,50 @@ def test_the_process_that_opens_a_version_can_write_no_file_and_run_for_a_minute
     done = subprocess.run([sys.executable, "-c", code, str(place)], capture_output=True, text=True)
 
     assert done.stdout.splitlines()[-2:] == ["0 60 0", "refused"]
+
+
+@pytest.fixture
+def spare(monkeypatch):
+    made = prove.Spare()
+    monkeypatch.setattr(prove, "_spare", made)
+    made.soon(0.0)
+    assert wait(lambda: made._process is not None)
+    yield made
+    made.close()
+
+
+def test_a_spare_finds_what_a_fresh_process_finds(version, spare, monkeypatch):
+    monkeypatch.setattr(prove, "load_fresh", lambda *_, **__: pytest.fail("no spare was used"))
+    first = spare._process
+
+    checks = prove.proved(version, KEY)
+
+    assert prove.holds(checks)
+    assert first.returncode == 0
+    assert wait(lambda: spare._process not in (None, first))  # the next one
+
+
+def test_a_spare_refuses_what_does_not_load(version, spare):
+    plan = Path(version.folder) / "plan.json"
+    plan.write_text(plan.read_text().replace('"constant"', '"oracle"'))
+
+    fresh = spare.load(version)
+
+    assert not fresh.loaded
+    assert "engine" in fresh.error
+
+
+def test_a_spare_that_was_killed_condemns_nobody(version, spare):
+    spare._process.kill()
+    spare._process.wait()
+
+    assert prove.holds(prove.proved(version, KEY))
+
+
+def test_a_spare_ends_with_whoever_started_it(spare):
+    process = spare._process
+
+    spare.close()
+
+    assert process.returncode == 0
+    assert spare.load(Placed(1, "nowhere", "ab" * 32)) is None

@@ -116,3 +116,14 @@ def test_sealing_again_gives_the_same_manifest(tmp_path: Path) -> None:
     folder, manifest = packed(tmp_path)
 
     assert seal(folder, manifest, KEY) == manifest
+
+
+def test_a_file_that_an_export_leaves_out_may_be_gone_but_not_changed(tmp_path: Path) -> None:
+    folder, _ = packed(tmp_path)
+    (folder / "card.md").unlink()
+
+    verify(folder, key=KEY, may_lack=("card.md",))
+
+    (folder / "card.md").write_text("another card")
+    with pytest.raises(ArtefactRefused, match="'card.md' in .* is not what was packed"):
+        verify(folder, key=KEY, may_lack=("card.md",))

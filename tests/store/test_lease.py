@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from everfit.errors import StoreBusy
-from everfit.store import Journal, lease
+from everfit.store import Journal
+from everfit.store.holds import lease, owner
 
 
 @pytest.fixture
@@ -126,10 +127,10 @@ def test_a_dead_owner_that_its_parent_has_not_asked_for_is_dead(
 
 
 def test_a_process_that_got_the_id_of_a_dead_one_is_not_taken_for_it() -> None:
-    me = lease.this_process()
+    me = owner.this_process()
 
-    assert not lease.is_gone(me, host=me.host)
-    assert lease.is_gone(lease.Owner(me.pid, me.host, "began at another time"), host=me.host)
+    assert not owner.is_gone(me, host=me.host)
+    assert owner.is_gone(owner.Owner(me.pid, me.host, "began at another time"), host=me.host)
 
 
 def test_a_process_of_another_host_is_believed_until_its_hold_expires(

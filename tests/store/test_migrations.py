@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
 from everfit.errors import Refused
+from everfit.records import Step
 from everfit.store import Traffic, open_store, schema
 from everfit.store.migrations import VERSIONS, bring_up, stored
 from tests.postgres import fresh_database, fresh_schema
@@ -62,15 +63,27 @@ def ddl(dialect: str) -> str:
     return "\n".join(sorted(lines))  # SQLAlchemy gives the indexes of a table in any order
 
 
+OLD = range(1, schema.SCHEMA)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def filled(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store as the first release left it: two models, three versions, real rows."""
-    script = (Path(__file__).parent / f"filled_1.{request.param}.sql").read_text()
-    (tmp_path / "models").mkdir()
-    if request.param == "sqlite":
-        with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=OLD)
+def filled(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> str:
+    """The URL of a store as an older schema left it: two models, three versions, real rows."""
+    return old_store(request.param, server, tmp_path)
+
+
+def old_store(number: int, server: str, folder: Path) -> str:
+    script = (Path(__file__).parent / f"filled_{number}.{server}.sql").read_text()
+    (folder / "models").mkdir()
+    if server == "sqlite":
+        with closing(sqlite3.connect(folder / "old.db")) as connection:
             connection.executescript(script)
-        return f"sqlite:///{tmp_path}/old.db"
+        return f"sqlite:///{folder}/old.db"
     url = fresh_database()  # the dump names the schema public
     run_script(url, script)
     return url
@@ -92,49 +105,95 @@ def rows(url: str, asked: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(asked))]
 
 
-def test_a_store_of_the_first_release_keeps_all_it_had(filled: str, tmp_path: Path) -> None:
-    tables = ("model", "run", "trial", "decision", "version", "alias", "alias_log", "lease")
-    before = {table: rows(filled, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
-    assert schema_number(filled) == 1
+def everything(url: str, columns: dict[str, list[str]]) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table: rows(url, f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2")
+        for table, names in columns.items()
+    }
 
-    store = open_store(filled, files=tmp_path)
+
+def columns_of(url: str) -> dict[str, list[str]]:
+    engine = create_engine(url, poolclass=NullPool)
+    look = inspect(engine)
+    return {
+        table: [f'"{column["name"]}"' for column in look.get_columns(table)]
+        for table in look.get_table_names()
+        if table != "setting"
+    }
+
+
+def test_an_older_store_keeps_all_it_had(filled: str, tmp_path: Path) -> None:
+    had = columns_of(filled)
+    before = everything(filled, had)
+    assert schema_number(filled) < schema.SCHEMA
+
+    open_store(filled, files=tmp_path).close()
 
     assert schema_number(filled) == schema.SCHEMA
-    assert {t: rows(filled, f"SELECT * FROM {t} ORDER BY 1, 2") for t in tables} == before
-    assert [d.kind for d in store.decisions("churn")] == [
-        "refused",
-        "rolled_back",
-        "studied",
-        "released",
-        "released",
-    ]
+    assert everything(filled, had) == before
+    assert sum(len(found) for found in before.values()) > 15
+
+
+def test_a_store_of_the_first_release_is_read_as_it_was(server: str, tmp_path: Path) -> None:
+    store = open_store(old_store(1, server, tmp_path), files=tmp_path)
+
+    kinds = [d.kind for d in store.decisions("churn")]
     states = {v.name: v.state for v in store.versions("churn")}
+
+    assert kinds == ["refused", "rolled_back", "studied", "released", "released"]
     assert states == {"v3": "refused", "v2": "retired", "v1": "champion"}
     assert store.runs("churn")[0].spec["note"] == "ä ☃ 'quoted'"
     store.close()
 
 
-def test_a_store_of_the_first_release_takes_all_that_is_new(filled: str, tmp_path: Path) -> None:
-    store = open_store(filled, files=tmp_path)
+def test_a_store_of_schema_2_is_read_as_it_was(server: str, tmp_path: Path) -> None:
+    store = open_store(old_store(2, server, tmp_path), files=tmp_path)
 
-    made = store.commit(decision(kind="kept"), aliases={"canary": 2}, traffic=Traffic(0.1))
-    run = store.begin_run("churn", {})
-    store.note_mirrored("http://a", "run", run.id, remote="4f2")
+    kinds = [d.kind for d in store.decisions("churn")]
+    pointed = {name: alias.number for name, alias in store.aliases("churn").items()}
 
-    assert made.id == 6
-    assert (store.traffic("churn").share, store.version("churn", "canary").name) == (0.1, "v2")
-    assert len(store.mirrored("http://a")) == 1
-    with (
-        pytest.raises(IntegrityError, match="append-only"),
-        store.database.write() as connection,
-    ):
-        connection.execute(text("DELETE FROM decision"))
+    assert kinds == ["shadow", "kept", "studied", "released", "released"]
+    assert pointed == {"champion": 2, "previous": 1, "canary": 3, "shadow": 3}
+    assert store.traffic("churn") == Traffic(0.1, 0.05, 1)
+    assert store.mirrored("http://a")["version", "churn/1"].error == "refused"
+    assert [row.state for row in store.runs("churn")] == ["interrupted", "done"]
     store.close()
 
 
-def test_an_old_store_that_was_moved_up_is_like_a_new_one(filled: str, tmp_path: Path) -> None:
-    server = filled.startswith("postgresql")
-    new = fresh_schema() if server else f"sqlite:///{tmp_path}/new.db"
+def test_an_older_store_takes_all_that_is_new(filled: str, tmp_path: Path) -> None:
+    store = open_store(filled, files=tmp_path)
+    n = store.traffic("churn").rev
+
+    made = store.commit(
+        decision(kind="kept"),
+        aliases={"canary": 2, "fallback": 1},
+        traffic=Traffic(0.1, rev=n),
+    )
+    run = store.begin_run("churn", {})
+    store.note_mirrored("http://b", "run", run.id, remote="4f2")
+    store.finish_run(run, "done")
+    hold = store.hold("churn", ttl_s=60.0, runner=store.take_runner("loop", ttl_s=60.0))
+    store.note(hold, [Step("churn", "asked", "2026-01-01", {"n": 3}, AT)])
+
+    assert made.id == 6
+    assert (store.traffic("churn").share, store.version("churn", "canary").name) == (0.1, "v2")
+    assert store.version("churn", "fallback").name == "v1"
+    assert len(store.mirrored("http://b")) == 1
+    assert hold.epoch == run.epoch + 1 > 2
+    assert [step.record for step in store.steps("churn")] == [{"n": 3}]
+    for table in ("decision", "step"):
+        with (
+            pytest.raises(IntegrityError, match="append-only"),
+            store.database.write() as connection,
+        ):
+            connection.execute(text(f"DELETE FROM {table}"))
+    store.close()
+
+
+def test_an_old_store_that_was_moved_up_is_like_a_new_one(
+    filled: str, server: str, tmp_path: Path
+) -> None:
+    new = fresh_schema() if server == "postgresql" else f"sqlite:///{tmp_path}/new.db"
     old_store, new_store = open_store(filled, files=tmp_path), open_store(new, files=tmp_path)
 
     with old_store.database.read() as connection:
@@ -144,11 +203,11 @@ def test_an_old_store_that_was_moved_up_is_like_a_new_one(filled: str, tmp_path:
     guards = (
         "SELECT tgname, tgtype FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid "
         "WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace ORDER BY 1"
-        if server
+        if server == "postgresql"
         else "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY 1"
     )
     assert rows(filled, guards) == rows(new, guards)
-    assert len(rows(new, guards)) == 6
+    assert len(rows(new, guards)) == 2 * len(schema.APPEND_ONLY)
     old_store.close()
     new_store.close()
 

@@ -25,7 +25,8 @@ from everfit.errors import (
     StoreFailed,
     Unreachable,
 )
-from everfit.store import Journal, database, lease, open_store, postgresql
+from everfit.store import Journal, database, open_store, postgresql
+from everfit.store.holds import lease
 from tests.postgres import Server, ask, fresh_database, fresh_schema, new_server
 from tests.store.build import decision, release, side_by_side
 

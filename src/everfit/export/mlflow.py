@@ -1,16 +1,19 @@
 """Export as an MLflow model: the packed files as they are, and this module to load them.
 
 The folder holds no pickle and no code. ``MLmodel`` names this module as the loader, so that
-whoever loads the model needs Everfit of the same version, which stands in its requirements.
+whoever loads the model needs Everfit of the same version, which stands in its requirements. The
+rows of the reference stay at home: a registry is read by many who watch nothing.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +25,7 @@ from everfit.export.placing import placed
 from everfit.plain import as_plain
 from everfit.records import Array, Version
 from everfit.release.manifest import verify
+from everfit.release.reference import FILES as REFERENCE
 from everfit.serve import Scorer, open_plan
 
 if TYPE_CHECKING:
@@ -50,13 +54,20 @@ def to_mlflow(scorer_folder: Path, out: Path, *, version: Version, rows: Rows) -
         )
     scorer = open_plan(scorer_folder, trusted=version.trusted)
     stamp = stamp_of(version)
-    with placed(out) as part, settings(SETTINGS), warnings.catch_warnings():
+    with (
+        placed(out) as part,
+        TemporaryDirectory(prefix="everfit-") as place,
+        settings(SETTINGS),
+        warnings.catch_warnings(),
+    ):
+        packed = Path(place) / scorer_folder.name
+        shutil.copytree(scorer_folder, packed, ignore=shutil.ignore_patterns(*REFERENCE))
         # MLflow would like a row as an example; rows are people's data
         warnings.filterwarnings("ignore", message=".*input example.*", category=UserWarning)
         mlflow.pyfunc.save_model(
             str(part),
             loader_module=LOADER,
-            data_path=str(scorer_folder),
+            data_path=str(packed),
             # given, because MLflow would else start a process to find them out
             pip_requirements=[f"everfit=={stamp.everfit}"],
             signature=_signature(mlflow, scorer),
@@ -110,7 +121,7 @@ def _load_pyfunc(path: str) -> Pyfunc:
     ArtefactRefused : a file is not what was packed
     """
     folder = Path(path)
-    verify(folder, key=None)
+    verify(folder, key=None, may_lack=REFERENCE)
     return Pyfunc(open_plan(folder))
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from everfit.errors import Refused, UsageError
 from everfit.executors import Executor
 from everfit.house.reading import Reading
-from everfit.records import Because, Decision, Version
+from everfit.records import Because, Decision, Step, Version
 from everfit.release import handover
 from everfit.release.gates import load_fresh, loads, manifest_holds, reproduces
 from everfit.release.handover import Wish
@@ -78,7 +78,10 @@ class House(Reading):
         checks = self.checks(target)
         decision = roll_back(champion=champion, to=target, checks=checks, by=by, reason=reason)
         before = store.served_before(model, target.number)
-        return self._commit(decision, after_rollback(target, before), _seen(aliases))
+        moves = after_rollback(target, before)
+        if "fallback" in aliases and aliases["fallback"].number == target.number:
+            moves = {**moves, "fallback": None}
+        return self._commit(decision, moves, _seen(aliases))
 
     def promote(
         self, model: str, version: str, *, reason: str = "", by: str = "person"
@@ -99,7 +102,7 @@ class House(Reading):
         moves: dict[str, int | None] = {"champion": target.number}
         if champion is not None:
             moves["previous"] = champion.number
-        for name in ("canary", "shadow"):
+        for name in ("canary", "shadow", "fallback"):
             if name in aliases and aliases[name].number == target.number:
                 moves[name] = None
         ended = replace(traffic, share=0.0) if "canary" in moves else None
@@ -173,18 +176,54 @@ class House(Reading):
         decision = handover.shadow(wish, champion, target, self.checks(target))
         return self._commit(decision, {"shadow": target.number}, _seen(aliases))
 
-    def record(self, decision: Decision) -> Decision:
+    def pause(self, model: str, *, reason: str = "", by: str = "person") -> Decision:
+        """Let the loop watch a model and change nothing about it, until it is resumed.
+
+        Raises
+        ------
+        ModelUnknown : no such model
+        Refused : it is paused already
+        """
+        if self.is_paused(model):
+            raise Refused(
+                f"{model!r} is paused already",
+                got=self.decisions(model, kinds=handover.PAUSES, last=1)[0].headline,
+                expected="a model that is not paused",
+                do=f"everfit resume {model} ends it",
+            )
+        return self._commit(handover.pause(Wish(model, f"pause {model}", by, reason)), {}, {})
+
+    def resume(self, model: str, *, reason: str = "", by: str = "person") -> Decision:
+        """Let the loop change things about a model again.
+
+        Raises
+        ------
+        ModelUnknown : no such model
+        Refused : it is not paused
+        """
+        if not self.is_paused(model):
+            raise Refused(
+                f"{model!r} is not paused",
+                expected="a model that was paused",
+                do=f"everfit status {model} shows how it is",
+            )
+        return self._commit(handover.resume(Wish(model, f"resume {model}", by, reason)), {}, {})
+
+    def record(self, decision: Decision, steps: Sequence[Step] = ()) -> Decision:
         """Write a decision that moves nothing, such as an incident, into the ledger."""
-        return self._open(create=False).commit(decision)
+        return self._open(create=False).commit(decision, steps=steps)
 
     def key(self) -> bytes:
         """The key that signs manifests of this store."""
         return self._open(create=False).key()
 
+    def holds(self, version: Version) -> Because:
+        """Whether the files of a version are those that were packed."""
+        return manifest_holds(self.folder(version), key=self.key(), sha256=version.sha256)
+
     def checks(self, version: Version) -> tuple[Because, ...]:
         """Files as packed, loads in a process of its own, reproduces its golden rows."""
-        folder = self.folder(version)
-        held = manifest_holds(folder, key=self.key(), sha256=version.sha256)
+        folder, held = self.folder(version), self.holds(version)
         if not held.passed:
             # nothing parses files that are not what was packed
             return held, Because("loads in a fresh process", None, note="its files have changed")

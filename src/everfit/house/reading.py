@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +11,8 @@ from typing import Any, Self
 from everfit.errors import ModelUnknown, Refused
 from everfit.evidence.interval import Interval
 from everfit.plain import as_plain
-from everfit.records import Decision, Version
+from everfit.records import Decision, Step, Version
+from everfit.release.handover import PAUSES, is_paused
 from everfit.release.manifest import verify
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
@@ -22,7 +23,10 @@ SHOWN = ("candidate", "score", "state", "created_at", "run", "sha256")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One model at a glance. ``state`` is ``serving``, ``no champion`` or ``running``."""
+    """One model at a glance.
+
+    ``state`` is ``serving``, ``no champion``, ``running``, or ``paused``: watched, and left alone.
+    """
 
     model: str
     state: str
@@ -89,9 +93,21 @@ class Reading:
             )
         return self._placed(champion)
 
-    def decisions(self, model: str) -> tuple[Decision, ...]:
-        """The ledger, newest first."""
-        return self._open(create=False).decisions(model)
+    def decisions(
+        self, model: str, *, kinds: Collection[str] = (), last: int | None = None
+    ) -> tuple[Decision, ...]:
+        """The ledger, newest first: of ``kinds`` alone when any are named, the newest ``last``."""
+        return self._open(create=False).decisions(model, kinds=kinds, last=last)
+
+    def steps(
+        self, model: str, kind: str | None = None, *, last: int | None = None
+    ) -> tuple[Step, ...]:
+        """What turns of the loop did, oldest first: of one ``kind``, the newest ``last``."""
+        return self._open(create=False).steps(model, kind, last=last)
+
+    def is_paused(self, model: str) -> bool:
+        """Whether the loop only watches this model, because a person said so."""
+        return is_paused(self.decisions(model, kinds=PAUSES, last=1))
 
     def aliases(self, model: str) -> Mapping[str, Alias]:
         """Where champion, previous, canary and shadow point."""
@@ -186,10 +202,12 @@ class Reading:
 
     def _status(self, model: str) -> Status:
         store = self._open(create=False)
-        decisions, runs = store.decisions(model), store.runs(model)
+        decisions, runs = store.decisions(model, last=1), store.runs(model)
         champion = store.champion(model)
         running = bool(runs) and runs[0].state == "running"
         state = "running" if running else "serving" if champion else "no champion"
+        if self.is_paused(model) and not running:
+            state = "paused"
         placed = None if champion is None else self._placed(champion)
         return Status(model, state, placed, decisions[0] if decisions else None, len(runs))
 

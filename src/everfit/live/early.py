@@ -51,5 +51,8 @@ def is_asked(arguments: list[str]) -> bool:
     --------
     >>> is_asked(["serve", "--port", "80"]), is_asked(["serve", "--help"]), is_asked(["run"])
     (True, False, False)
+    >>> is_asked(["up"]), is_asked(["up", "--no-serve"])
+    (True, False)
     """
-    return arguments[:1] == ["serve"] and not {"-h", "--help"} & set(arguments)
+    named = arguments[:1] in (["serve"], ["up"])
+    return named and not {"-h", "--help", "--no-serve"} & set(arguments)

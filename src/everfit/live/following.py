@@ -91,7 +91,7 @@ class Following:
         self._bad: dict[tuple[str, Placed], tuple[Because, ...]] = {}
         self._reported: set[tuple[str, Placed]] = set()
         self._failed: list[tuple[str, int, str]] = []
-        self._shadows: dict[str, Placed] = {}
+        self._shadows: dict[str, tuple[Placed, ...]] = {}
         self._changing = threading.Lock()
         self._started = False
 
@@ -132,8 +132,8 @@ class Following:
         """The arms that are in force, or are being put in force, by model."""
         return {model: ordered.arms for model, ordered in self._ordered.items()}
 
-    def shadows(self) -> dict[str, Placed]:
-        """The version that answers in the shadow of each model, when it is one that may."""
+    def shadows(self) -> dict[str, tuple[Placed, ...]]:
+        """The versions that answer in the shadow of each model: those of them that may."""
         return self._shadows
 
     def served(self, model: str, rev: int) -> None:
@@ -172,14 +172,14 @@ class Following:
                 self._bad[model, placed] = (Because(LOADS, False, note=why),)
         return {model for model, _, _ in failed}
 
-    def _shadowing(self) -> dict[str, Placed]:
+    def _shadowing(self) -> dict[str, tuple[Placed, ...]]:
         found = {}
         for model, pointed in self._pointed.items():
-            number = pointed.arms.shadow
-            if number is None or model not in self._ordered:
+            if not pointed.shadows or model not in self._ordered:
                 continue
-            if self._may(model, pointed.versions[number]):
-                found[model] = pointed.versions[number]
+            wanted = [pointed.versions[number] for number in pointed.shadows]
+            if may := tuple(placed for placed in wanted if self._may(model, placed)):
+                found[model] = may
             self._report(pointed, self._ordered[model])
         return found
 

@@ -154,6 +154,11 @@ class Keeper:
         """Where processes log."""
         return self.setup.spools
 
+    @property
+    def stopping(self) -> threading.Event:
+        """Set when it was asked to drain and end."""
+        return self._stop
+
     def run(self, ready: Callable[[], None]) -> int:
         """Serve until a signal ends it; ``ready`` is called when the first worker answers.
 

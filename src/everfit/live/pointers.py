@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 FILE = "journal.db"
 WAIT_S = 2.0  # for a writer that holds the file
-NAMES = ("champion", "previous", "canary", "shadow")
+STANDBY = ("fallback", "base")  # they answer in the shadow too: what the loop may go back to
+NAMES = ("champion", "previous", "canary", "shadow", *STANDBY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Pointed:
     """Where the aliases of one model point. ``rev`` grows with every move.
 
     ``versions`` holds what the arms name; ``previous`` is who may stand in when the champion cannot
-    be trusted, and is among them.
+    be trusted, and is among them. ``shadows`` answer the champion's requests for the record alone:
+    the challenger first, then those that the loop may go back to.
     """
 
     model: str
@@ -39,6 +41,7 @@ class Pointed:
     arms: Arms
     versions: Mapping[int, Placed]
     previous: int | None = None
+    shadows: tuple[int, ...] = ()
 
 
 class Pointers(Protocol):
@@ -245,5 +248,8 @@ def _all_pointed(
         needed = {number for number in (*at.values(),) if number is not None}
         rev = sum(rev for _, rev in names.values()) + traffic_rev  # each of them only grows
         versions = {number: placed(model, number) for number in sorted(needed)}
-        found[model] = Pointed(model, rev, arms, versions, at["previous"])
+        shadows = [at[name] for name in ("shadow", *STANDBY) if at[name] not in (None, champion)]
+        found[model] = Pointed(
+            model, rev, arms, versions, at["previous"], tuple(dict.fromkeys(shadows))
+        )
     return found

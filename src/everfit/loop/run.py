@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,7 +49,8 @@ from everfit.records import (
 )
 from everfit.release import Label, Released, release
 from everfit.release.past import Rows, known_before
-from everfit.release.stage import Bench, Packing, was_seen
+from everfit.release.proof import Packing
+from everfit.release.stage import Bench, was_seen
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
 from everfit.shield import shield
@@ -89,6 +90,7 @@ class Means:
     make_executor: Callable[[], Executor]
     threads: int
     tell: Tell
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
 def assess_only(
@@ -129,7 +131,7 @@ def run(request: Request, means: Means) -> RunResult:
         store = means.open_store()
         spec = spec_of(request, posed)
         handle = store.begin_run(named(request), spec)
-        turn = Turn(request, posed, assessment, store, handle, deadline, means.tell)
+        turn = Turn(request, posed, assessment, store, handle, deadline, means.tell, means.clock)
         try:
             return turn.through(executor, means.threads)
         except KeyboardInterrupt:
@@ -157,6 +159,7 @@ class Turn:
     handle: RunHandle
     deadline: Deadline
     tell: Tell
+    clock: Callable[[], datetime]
 
     def through(self, executor: Executor, threads: int) -> RunResult:
         """Study and release; each stage is written with its decision before the next begins."""
@@ -165,13 +168,13 @@ class Turn:
             "run": self.handle.id,
             "data_sha256": self.posed.table.source.sha256,
         }
-        self.store.commit(assessed(self.assessment, **about), run=self.handle)
+        self._write(assessed(self.assessment, **about))
         champion = self.store.champion(self.handle.model)
         kept, cannot = self._withheld(champion)
         scratch = self.store.root / "staging" / f"run-{self.handle.id}"
         try:
             found = self._study(np.flatnonzero(~kept), executor, threads, scratch)
-            self.store.commit(studied(found, **about), run=self.handle)
+            self._write(studied(found, **about))
             self._say("release", f"packing {found.candidate.name}")
             with shield():
                 released, decision = self._release(found, kept, champion, cannot)
@@ -223,7 +226,7 @@ class Turn:
         self, found: Study, kept: Array, champion: Version | None, cannot: str
     ) -> tuple[Released, Decision]:
         store, model = self.store, self.handle.model
-        number, now = store.next_number(model), datetime.now(UTC)
+        number, now = store.next_number(model), self.clock()
         rows, aside = np.flatnonzero(~kept), np.flatnonzero(kept)
         withheld = self.posed.table.take(aside)
         decisions = store.decisions(model)
@@ -260,9 +263,7 @@ class Turn:
                 tell=lambda line: self._say("release", line),
             )
         placed = replace(released.version, folder=str(store.folder(model, number)))
-        decision = store.commit(
-            released.decision, version=placed, aliases=released.aliases, run=self.handle
-        )
+        decision = self._write(released.decision, version=placed, aliases=released.aliases)
         return replace(released, version=placed), decision
 
     def _withheld(self, champion: Version | None) -> tuple[Array, str]:
@@ -291,6 +292,15 @@ class Turn:
         least = WITHHELD_LEAST if seen is not None else 0
         policy, table = self.assessment.split, self.posed.as_read
         return withhold(table, policy, seen=seen, share=share, at_least=least)
+
+    def _write(
+        self,
+        decision: Decision,
+        version: Version | None = None,
+        aliases: Mapping[str, int | None] | None = None,
+    ) -> Decision:
+        told = replace(decision, at=self.clock())
+        return self.store.commit(told, version=version, aliases=aliases, run=self.handle)
 
     def _recall(self, key: str) -> Path | None:
         found = self.store.trial(key, self.handle)

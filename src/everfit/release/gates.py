@@ -120,12 +120,19 @@ def load_fresh(
     except OSError as error:
         return FreshLoad(False, None, None, f"no process could be started: {error}")
     seconds = time.monotonic() - began
-    try:
-        said = json.loads(told.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
+    found = fresh_of(told.stdout, seconds)
+    if found is None:
         lines = told.stderr.strip().splitlines() or [f"it ended with {told.returncode}"]
         return FreshLoad(False, None, None, lines[-1][:300], seconds)
-    return _fresh(said, seconds)
+    return found
+
+
+def fresh_of(said: str, seconds: float) -> FreshLoad | None:
+    """What a process that loaded a version wrote; None when it ended before it could."""
+    try:
+        return _fresh(json.loads(said.strip().splitlines()[-1]), seconds)
+    except (ValueError, IndexError):
+        return None
 
 
 def loads(fresh: FreshLoad) -> Because:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from everfit.records import Because, Decision, Version
 from everfit.release.gates import is_champion, passed
 
+PAUSES = ("paused", "resumed")
 SOUND = "{} as it was packed, or another version"
 
 
@@ -126,6 +127,49 @@ def shadow_ended(wish: Wish, ended: str) -> Decision:
         by=wish.by,
         version=ended,
     )
+
+
+def pause(wish: Wish) -> Decision:
+    """Watch on, and change nothing, until a person says otherwise.
+
+    Examples
+    --------
+    >>> pause(Wish("churn", "pause churn", "ann", "the source is being moved")).headline
+    'Paused by hand: the source is being moved'
+    """
+    return Decision(
+        model=wish.model,
+        kind="paused",
+        headline=wish.because_of("Paused by hand"),
+        not_done=("while it is paused nothing is fitted, promoted or rolled back by itself",),
+        would_change="a person who resumes it",
+        by=wish.by,
+        undo=f"everfit resume {wish.model}",
+    )
+
+
+def resume(wish: Wish) -> Decision:
+    """Let the loop change things again; what became due meanwhile is done at the next turn."""
+    return Decision(
+        model=wish.model,
+        kind="resumed",
+        headline=wish.because_of("Resumed by hand"),
+        would_change="a person who pauses it",
+        by=wish.by,
+        undo=f"everfit pause {wish.model}",
+    )
+
+
+def is_paused(newest_first: Sequence[Decision]) -> bool:
+    """Whether the newest decision about it, if any, is a pause.
+
+    Examples
+    --------
+    >>> is_paused([]), is_paused([pause(Wish("churn", "pause churn", "ann"))])
+    (False, True)
+    """
+    about = next((d.kind for d in newest_first if d.kind in PAUSES), "resumed")
+    return about == "paused"
 
 
 def incident(

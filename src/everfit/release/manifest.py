@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,12 +25,16 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What stands on a version: its name, when it was packed, and the run that made it."""
+    """What stands on a version: its name, when it was packed, and the run that made it.
+
+    ``until`` is the time before which it may have learnt from what was asked; None: not known.
+    """
 
     model: str
     version: str
     run: str
     created_at: datetime
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,20 @@ def seal(folder: Path, manifest: Manifest, key: bytes) -> Manifest:
     return signed
 
 
-def verify(folder: Path, *, key: bytes | None, sha256: str | None = None) -> Manifest:
+def verify(
+    folder: Path,
+    *,
+    key: bytes | None,
+    sha256: str | None = None,
+    may_lack: Collection[str] = (),
+) -> Manifest:
     """The manifest of ``folder`` when every file is as it was packed.
 
     Parameters
     ----------
     key : the store's key; None checks hashes alone, for a folder from a store that is not ours
     sha256 : the hash of the manifest that the store committed, when there is one
+    may_lack : files that an export leaves out; where they are, they must be as packed
 
     Raises
     ------
@@ -108,6 +119,8 @@ def verify(folder: Path, *, key: bytes | None, sha256: str | None = None) -> Man
     for name in sorted(set(manifest.files) | found):
         if name not in manifest.files:
             raise _refused(folder, name, "a file that was not packed", "no other files")
+        if name not in found and name in may_lack:
+            continue
         if name not in found:
             raise _refused(folder, name, "the file is missing", "all files that were packed")
         packed = from_plain(FileEntry, manifest.files[name])

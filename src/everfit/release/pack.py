@@ -116,7 +116,7 @@ def _unsealed(
         columns=tuple(as_plain(column) for column in columns),
         learners=learners,
         libraries=libraries(),
-        data=as_plain(source),
+        data=as_plain(source) | ({"until": as_plain(label.until)} if label.until else {}),
     )
 
 

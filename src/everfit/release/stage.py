@@ -33,22 +33,15 @@ from everfit.records import (
     Version,
 )
 from everfit.release.gates import (
-    beats_floor,
-    beats_simple,
-    fast_enough,
     guards_segments,
-    load_fresh,
-    loads,
-    manifest_holds,
     passed,
-    reproduces,
     spares_segments,
     tells_segments,
 )
-from everfit.release.manifest import Label
-from everfit.release.pack import pack
 from everfit.release.plan import Fitted, fitted_members
 from everfit.release.promote import Case, judge, moves, release_first
+from everfit.release.proof import Packing, packed, proved, worth_it
+from everfit.release.reference import keep_reference
 from everfit.tasks import Task
 
 SEEN = "seen.npz"
@@ -71,18 +64,6 @@ class Bench:
     looks: int = 1
     promoted: int = 0
     cannot: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """Where a version is packed, what its label says, and the key that signs it."""
-
-    folder: Path
-    label: Label
-    number: int
-    key: bytes
-    as_read: Table  # the training rows before cleaning; their hashes are kept with the version
-    left_s: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,43 +96,15 @@ def release(
     """
     candidate = study.candidate
     members = fitted_members(candidate)
-    trusted = tuple(sorted({name for m in members for name in m.part.get("trusted", ())}))
     keep_seen(packing.folder, packing.as_read)
-    manifest = pack(
-        packing.folder,
-        label=packing.label,
-        study=study,
-        assessment=assessment,
-        source=training.source,
-        table_columns=training.columns,
-        members=members,
-        golden_rows=golden(training, members, candidate, task),
-        key=packing.key,
-    )
-    version = Version(
-        model=packing.label.model,
-        number=packing.number,
-        folder=str(packing.folder),
-        sha256=manifest.sha256,
-        problem=study.problem,
-        score=candidate.score,
-        run=packing.label.run,
-        candidate=candidate.name,
-        created_at=packing.label.created_at,
-        trusted=trusted,
-        loss_bound=candidate.loss_bound,
-        speaks_of=candidate.speaks_of,
+    truth = task.truth(training, study.problem)
+    keep_reference(packing.folder, candidate, study.problem, truth)
+    rows = golden(training, members, candidate, task)
+    version = packed(
+        study, assessment, training, members=members, golden_rows=rows, packing=packing
     )
     tell("loading it in a fresh process")
-    fresh = load_fresh(packing.folder, left_s=packing.left_s(), trusted=trusted)
-    gates: tuple[Because, ...] = (
-        beats_floor(candidate),
-        beats_simple(candidate),
-        manifest_holds(packing.folder, key=packing.key, sha256=manifest.sha256),
-        loads(fresh),
-        reproduces(fresh),
-        fast_enough(fresh, bench.policy),
-    )
+    gates = (*worth_it(candidate), *proved(version, packing, bench.policy))
     case = _case(study, training, version, gates, bench)
     if bench.champion is None:
         weakest = tells_segments(candidate.segments, bench.policy)

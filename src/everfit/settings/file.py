@@ -11,11 +11,12 @@ from typing import Any
 
 from everfit.alert.targets import Target
 from everfit.errors import SettingsError
+from everfit.settings.facts import read_facts
 from everfit.settings.feeds import read_feeds
 from everfit.settings.places import Place, known, table, values
 from everfit.settings.rules import lines_of, read_rules
 from everfit.settings.telling import read_alerts
-from everfit.settings.values import LIMITS, MODEL, POLICY, RUN, SERVE, SOURCE, STORE
+from everfit.settings.values import BESIDE, LIMITS, MODEL, POLICY, RUN, SERVE, SOURCE, STORE
 
 FILE = "everfit.toml"
 
@@ -114,7 +115,7 @@ def _models(
     for name in sections:
         where = f"models.{name}"
         one = table(sections, "models", name, place)
-        rest = {k: v for k, v in one.items() if k not in ("policy", "sources", "feeds")}
+        rest = {k: v for k, v in one.items() if k not in BESIDE}
         policy = _policy(one, where, lines, place)
         models[name] = values(rest, where, MODEL, place)
         if policy:
@@ -123,6 +124,8 @@ def _models(
             models[name]["sources"] = sources
         if feeds := read_feeds(table(one, where, "feeds", place), where, base, place):
             models[name]["feeds"] = feeds
+        if facts := read_facts(table(one, where, "facts", place), where, place):
+            models[name]["facts"] = facts
         source = models[name].get("source")
         if source is not None and "://" not in source:
             models[name]["source"] = str(base / source)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from everfit.errors import SettingsError
 from everfit.settings.file import FILE, Settings
 from everfit.settings.upkeep import has_rules, upkeep_of
-from everfit.settings.values import ENVIRONMENT, MODEL, POLICY
+from everfit.settings.values import BESIDE, ENVIRONMENT, MODEL, POLICY
 
 if TYPE_CHECKING:  # records need numpy, for which a server that starts does not wait
     from everfit.records import Policy
@@ -108,7 +108,7 @@ def limits_of(policy: Policy) -> dict[str, float]:
 
 def _flat(layer: Mapping[str, Any]) -> dict[str, Any]:
     # a model section may carry its own [models.<name>.policy]
-    plain = {k: v for k, v in layer.items() if k not in ("policy", "sources", "feeds")}
+    plain = {k: v for k, v in layer.items() if k not in BESIDE}
     return {**plain, **_limits(layer.get("policy", {}))}
 
 

@@ -143,6 +143,7 @@ RUN: dict[str, Callable[[Any], Any]] = {
     "query": text,
     "learners": names,
 }
+BESIDE = ("policy", "sources", "feeds", "facts")  # sections of a model that are no setting of a run
 MODEL: dict[str, Callable[[Any], Any]] = {"source": text, "target": text, **RUN}
 SOURCE: dict[str, Callable[[Any], Any]] = {
     "source": text,

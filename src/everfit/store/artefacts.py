@@ -22,8 +22,8 @@ from pathlib import Path
 
 from everfit.errors import ArtefactRefused, StoreFailed
 from everfit.records import Version
-from everfit.store import lease
 from everfit.store.contract import model_name, work_key
+from everfit.store.holds.owner import Owner, is_gone, this_process
 
 STALE_S = 86_400.0  # staging of another host is left alone for a day
 ORPHAN_S = 3_600.0  # finished work waits this long for its row
@@ -50,7 +50,7 @@ class Artefacts:
         ------
         StoreFailed : disk full or no rights
         """
-        owner = lease.this_process()
+        owner = this_process()
         folder = self.root / "staging" / f"{_short(owner.host)}.{owner.pid}.{secrets.token_hex(6)}"
         with told(self.root):
             folder.mkdir(parents=True)
@@ -198,12 +198,12 @@ class Artefacts:
         for folder in (self.root / "staging").glob("run-*"):
             if folder.name[4:].isdigit() and int(folder.name[4:]) in ended:
                 shutil.rmtree(folder, ignore_errors=True)
-        here = lease.this_process().host
+        here = this_process().host
         for folder in (self.root / "staging").glob("*.*.*"):
             host, pid, _ = folder.name.split(".", 2)
             gone = host == _short(here) and pid.isdigit()
             if gone:
-                gone = lease.is_gone(lease.Owner(int(pid), here, ""), host=here)
+                gone = is_gone(Owner(int(pid), here, ""), host=here)
             if gone or _age_s(folder) > STALE_S:
                 shutil.rmtree(folder, ignore_errors=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Row, func, select
 
 from everfit.errors import ModelUnknown, near
 from everfit.plain import from_plain
-from everfit.records import Decision, Version
-from everfit.store import lease, outbox, schema
-from everfit.store.contract import Alias, Mirrored, RunRow, Traffic, version_number
+from everfit.records import Decision, Step, Version
+from everfit.store import outbox, schema, steps
+from everfit.store.contract import Alias, Mirrored, RunRow, Seen, Traffic, version_number
 from everfit.store.database import Database
+from everfit.store.holds import lease
 
 ALIASES = ("champion", "previous")  # those that say what a version is now
 
@@ -46,9 +47,9 @@ class Ledger:
         asked = select(*light, trials.label("n_trials")).where(schema.run.c.model == model)
         with self.database.read() as connection:
             known_model(connection, model)
-            held = lease.is_held(connection, model, self.clock())
+            held = lease.holder(connection, lease.of_model(model), self.clock())
             rows = connection.execute(asked.order_by(schema.run.c.id.desc())).all()
-        return tuple(_run(row, held) for row in rows)
+        return tuple(_run(row, row.epoch == held) for row in rows)
 
     def result(self, model: str, run: str | None = None) -> Mapping[str, Any]:
         """What a run found; of the newest run that left any when ``run`` is None."""
@@ -62,15 +63,57 @@ class Ledger:
                     return found
         return {}
 
-    def decisions(self, model: str, newest_first: bool = True) -> tuple[Decision, ...]:
-        """The ledger of ``model``."""
+    def decisions(
+        self,
+        model: str,
+        newest_first: bool = True,
+        *,
+        kinds: Collection[str] = (),
+        last: int | None = None,
+    ) -> tuple[Decision, ...]:
+        """The ledger of ``model``: of ``kinds`` alone when any are named, the newest ``last``."""
         table = schema.decision
         asked = select(table.c.id, table.c.record).where(table.c.model == model)
-        order = table.c.id.desc() if newest_first else table.c.id
+        if kinds:
+            asked = asked.where(table.c.kind.in_(kinds))
+        asked = asked.order_by(table.c.id.desc())
         with self.database.read() as connection:
             known_model(connection, model)
-            rows = connection.execute(asked.order_by(order)).all()
-        return tuple(replace(from_plain(Decision, row.record), id=row.id) for row in rows)
+            limited = asked if last is None else asked.limit(max(0, last))
+            rows = list(connection.execute(limited))
+        ordered = rows if newest_first else rows[::-1]
+        return tuple(map(_decision, ordered))
+
+    def steps(
+        self,
+        model: str,
+        kind: str | None = None,
+        *,
+        last: int | None = None,
+        after: str | None = None,
+    ) -> tuple[Step, ...]:
+        """What turns of the loop did for ``model``, oldest first."""
+        with self.database.read() as connection:
+            known_model(connection, model)
+            return steps.found(connection, model, kind, last=last, after=after)
+
+    def seen(self, model: str, *, kinds: Collection[str] = (), after: int = 0) -> Seen:
+        """All that a turn of the loop reads of ``model``, in one transaction."""
+        table = schema.decision
+        asked = select(table.c.id, table.c.record).where(
+            table.c.model == model, table.c.kind.in_(kinds)
+        )
+        with self.database.read() as connection:
+            known_model(connection, model)
+            last = connection.execute(asked.order_by(table.c.id.desc()).limit(1)).one_or_none()
+            newer, mark = steps.since(connection, model, after)
+            return Seen(
+                versions=self._versions(connection, model),
+                aliases=aliases(connection, model),
+                newest=None if last is None else _decision(last),
+                steps=newer,
+                mark=mark,
+            )
 
     def versions(self, model: str) -> tuple[Version, ...]:
         """All versions, newest first, each with its present state."""
@@ -191,6 +234,10 @@ def known_model(connection: Connection, model: str) -> None:
         expected=f"a model called {model!r}",
         do=f"did you mean {hint}?" if hint else "everfit status shows all models",
     )
+
+
+def _decision(row: Row[*tuple[Any, ...]]) -> Decision:
+    return replace(from_plain(Decision, row.record), id=row.id)
 
 
 def _models(connection: Connection) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def revisions(
     """The revision at which each alias must still be for a move to be allowed.
 
     What the caller has ``seen`` goes first. A run has seen what was there when it began and
-    what it moved itself. A caller without either takes things as they are now.
+    what was moved under its epoch. A caller without either takes things as they are now.
     """
     if seen is not None:
         return dict(seen)
@@ -36,7 +36,7 @@ def revisions(
     own = (
         select(log.c.name, func.max(log.c.rev).label("rev"))
         .join(decision, log.c.decision == decision.c.id)
-        .where(log.c.model == model, decision.c.run == int(run.id))
+        .where(log.c.model == model, decision.c.epoch == run.epoch)
         .group_by(log.c.name)
     )
     return dict(run.seen) | {row.name: row.rev for row in connection.execute(own)}

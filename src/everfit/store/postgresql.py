@@ -13,6 +13,8 @@ from everfit.errors import EverfitError, SettingsError, StoreBusy, StoreFailed, 
 
 TURN = int.from_bytes(b"everfit", "big")  # what writers of a store take turns on
 STUCK_MS = 60_000  # a writer that says nothing for so long loses its turn
+# rows of the store are written without a pause: one that was stopped must not keep others waiting
+STUCK_WITH_STORE_MS = 5_000
 CONNECT_S = 10
 # a dead link through a firewall is noticed in a minute instead of two hours
 ALIVE: Mapping[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -75,9 +77,10 @@ def _engine(url: URL, arguments: Mapping[str, Any]) -> Engine:
 
 def take_turn(connection: Connection, turn: int, wait_ms: int) -> None:
     """Wait until no other writer of the same ``turn`` is at work, for at most ``wait_ms``."""
+    stuck_ms = STUCK_WITH_STORE_MS if turn == TURN else STUCK_MS
     connection.exec_driver_sql(
         f"SET LOCAL lock_timeout = {wait_ms}; "
-        f"SET LOCAL idle_in_transaction_session_timeout = {STUCK_MS}; "
+        f"SET LOCAL idle_in_transaction_session_timeout = {stuck_ms}; "
         f"SELECT pg_advisory_xact_lock({turn})"
     )
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
     event,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 
 tables = MetaData()
 
@@ -156,20 +156,43 @@ mirrored = Table(
     Column("done_at", String(32)),
 )
 
-# Kept when let go (pid 0), because the epoch must never go back.
-lease = Table(
-    "lease",
+# What turns of the loop did. One row a thing, for ever: who does it again writes nothing.
+step = Table(
+    "step",
     tables,
-    Column("model", String(64), ForeignKey("model.name"), primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("model", String(64), ForeignKey("model.name"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("key", String(256), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("decision", Integer, ForeignKey("decision.id")),
     Column("epoch", Integer, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("host", String(256), nullable=False),
-    Column("process_started", String(128), nullable=False),
-    Column("taken_at", String(32), nullable=False),
-    Column("expires_at", String(32), nullable=False),
+    Column("record", JSON, nullable=False),
+    Index("step_of_model", "model", "kind", "key", unique=True),
+    Index("step_in_order", "model", "id"),
 )
 
-APPEND_ONLY = (decision, version, alias_log)
+
+def _holds(name: str, *key: Column[Any]) -> Table:
+    """A table of holds. Rows are kept when let go (pid 0): the epoch must never go back."""
+    return Table(
+        name,
+        tables,
+        *key,
+        Column("epoch", Integer, nullable=False),
+        Column("pid", Integer, nullable=False),
+        Column("host", String(256), nullable=False),
+        Column("process_started", String(128), nullable=False),
+        Column("taken_at", String(32), nullable=False),
+        Column("expires_at", String(32), nullable=False),
+        Column("ttl_s", Float, nullable=False, server_default="0"),  # 0: a run's; above: strict
+    )
+
+
+lease = _holds("lease", Column("model", String(64), ForeignKey("model.name"), primary_key=True))
+runner = _holds("runner", Column("name", String(64), primary_key=True))
+
+APPEND_ONLY = (decision, version, alias_log, step)
 
 _POSTGRESQL_GUARD = """
 CREATE OR REPLACE FUNCTION everfit_append_only() RETURNS trigger AS $$

@@ -122,7 +122,7 @@ def propose(race: Race, judged: Judged) -> Chosen:
 
 
 def score_honestly(
-    race: Race, judged: Judged, chosen: Chosen, *, seconds: float
+    race: Race, judged: Judged, chosen: Chosen, *, seconds: float, draws: int = N_BOOT
 ) -> tuple[Interval, float]:
     """The 95% range of the metric for the whole procedure of choosing, and its optimism.
 
@@ -164,7 +164,7 @@ def score_honestly(
         len(truth.ids),
         choose,
         score,
-        n_boot=N_BOOT,
+        n_boot=draws,
         seed=race.course.seed,
         strata=truth.values.astype(np.int64) if problem.form == "probabilities" else None,
         groups=judged.groups,

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from everfit.data.hashes import frame_hashes
+from everfit.data.sample import keep_sample
 from everfit.data.split import cuts, group_codes, row_hashes
 from everfit.data.table import Table
 from everfit.data.timeline import marks
@@ -35,7 +36,15 @@ from everfit.records import (
     Truth,
 )
 from everfit.shield import shield
-from everfit.study.choose import error_of, gain_over, judge, losses_of, propose, score_honestly
+from everfit.study.choose import (
+    N_BOOT,
+    error_of,
+    gain_over,
+    judge,
+    losses_of,
+    propose,
+    score_honestly,
+)
 from everfit.study.finish import candidate_name, ranges, refit, refit_seconds, speaks_of, trials
 from everfit.study.own import histories
 from everfit.study.pace import Pace, pace_of
@@ -50,6 +59,8 @@ FIRST = ("floor", "simple")
 MADE_BY = ("everfit", "lightgbm", "catboost", "scikit-learn", "polars")
 PACK_S = 0.1  # to pack one fold model, load it here and in a fresh process
 SKEWED = 1.0  # of a target's values; the exponential distribution has 2
+# hypotheses that were chosen before: a rougher score will do, since the shadow judges them
+AGAIN_FOLDS, AGAIN_ROWS, AGAIN_DRAWS = (5, 3), 2_000, 50
 SECURE_FOLDS = 2  # of the floor and the simple model, also when the budget is over
 
 
@@ -77,13 +88,15 @@ def study(
     seed: int,
     own: Sequence[Hypothesis] = (),
     as_read: Table | None = None,
+    again: bool = False,
 ) -> Study:
     """Test hypotheses about models on common folds; propose the best, with an honest score.
 
     ``own`` are hypotheses of the user; ``as_read`` holds the rows of ``table`` before cleaning, and
-    with them the keys of those that read history. The study ends early when more trials are not
-    worth their time, and otherwise leaves enough of ``deadline`` for the release. Ctrl-C ends the
-    trials and keeps the best so far.
+    with them the keys of those that read history. With ``again`` only ``own`` are fitted, beside
+    the floor and the simple model that they must beat, and nothing is searched. The study ends
+    early when more trials are not worth their time, and otherwise leaves enough of ``deadline`` for
+    the release. Ctrl-C ends the trials and keeps the best so far.
 
     Raises
     ------
@@ -95,7 +108,8 @@ def study(
     features = task.asks(table, Cut("all", np.array([], int), np.arange(table.n_rows)))
     truth = task.truth(table, problem)
     pace = pace_of(table.n_rows, len(features.columns), problem.n_outputs, deadline)
-    policy = replace(assessment.split, n_folds=pace.n_folds)
+    n_folds = _again_folds(table.n_rows) if again else pace.n_folds
+    policy = replace(assessment.split, n_folds=n_folds)
     held = cuts(table, policy, _whole(truth.ids, truth.values, table.n_rows), seed=seed)
     held = _learnable(held, truth, problem)
     if policy.kind == "time":
@@ -120,12 +134,14 @@ def study(
     )
     race = Race(course, deadline)
     ordered = policy.kind == "time"
-    stopped, not_tried = _trials(race, task, features, own, pace, ordered=ordered)
+    stopped, not_tried = _trials(race, task, features, own, pace, ordered=ordered, again=again)
     if not race.standing()[0]:
         raise _nothing_fitted(race, deadline)
     setting.tell("judging", {"stage": "judge"})
     with shield():
-        candidate, record, notes = _conclude(race, features, pace)
+        candidate, record, notes = _conclude(
+            race, features, pace, draws=AGAIN_DRAWS if again else N_BOOT
+        )
     return Study(
         problem=problem,
         trials=record,
@@ -135,6 +151,10 @@ def study(
         not_tried=(*not_tried, *notes),
         seconds=deadline.spent(),
     )
+
+
+def _again_folds(n_rows: int) -> int:
+    return AGAIN_FOLDS[0] if n_rows < AGAIN_ROWS else AGAIN_FOLDS[1]
 
 
 def _marked(
@@ -169,6 +189,7 @@ def _trials(
     pace: Pace,
     *,
     ordered: bool,
+    again: bool,
 ) -> tuple[str, list[str]]:
     """Run all stages of trials; why they stopped, and what was not tried."""
     categories = sum(c.kind not in ("number", "date", "boolean") for c in features.columns)
@@ -187,7 +208,7 @@ def _trials(
         for name in task.floors()
     ]
     first = [h for h in listed if h.stage == "simple"][:1]
-    rest = [h for h in listed if h not in first]
+    rest = [] if again else [h for h in listed if h not in first]
 
     def left() -> float:
         return race.deadline.left() - _reserve(race, pace)
@@ -198,6 +219,10 @@ def _trials(
         race.run(lambda: left() if _secured(race) else max(left(), race.deadline.left() - least))
         race.enter([*own, *rest])
         race.run(left)
+        if again:
+            unfit = [e for e in race.entries if e.hypothesis.stage not in FIRST and not e.n_folds]
+            names = [f"not fitted again: {e.hypothesis.name}; {e.reason}" for e in unfit]
+            return "the hypotheses of an earlier version were fitted again", names
         if not any(e.n_folds and e.hypothesis.stage not in FIRST for e in race.entries):
             beyond = [e for e in race.entries if e.hypothesis.stage not in FIRST]
             broken = [e for e in beyond if e.status in ("failed", "timed_out")]
@@ -239,19 +264,20 @@ def _reserve(race: Race, pace: Pace) -> float:
 
 
 def _conclude(
-    race: Race, features: Table, pace: Pace
+    race: Race, features: Table, pace: Pace, *, draws: int
 ) -> tuple[Candidate, tuple[Any, ...], tuple[str, ...]]:
     course, metric = race.course, race.course.problem.metric
     judged = judge(race)
     chosen = propose(race, judged)
     losses = chosen.losses
-    score, _ = score_honestly(race, judged, chosen, seconds=pace.score_s)
+    score, _ = score_honestly(race, judged, chosen, seconds=pace.score_s, draws=draws)
     left = race.deadline.left() - pace.release_s
     members, notes = refit(race, judged, chosen.blend, seconds=left)
     mid = mean_of(losses.values, losses.weight)
     half = 1.96 * error_of(losses, judged)
     shown = course.task.shown(metric, chosen.values, judged.truth.values, judged.truth.weight)
     floor = judged.first("floor")
+    sample = keep_sample(course.workspace, features, judged.truth, chosen.values, seed=course.seed)
     candidate = Candidate(
         name=candidate_name([member.hypothesis for member in members]),
         members=members,
@@ -268,6 +294,7 @@ def _conclude(
         else harmed(features, losses, losses_of(race, judged, floor), judged.groups),
         loss_bound=loss_bound(losses.values),
         ranges=ranges(judged, chosen.values, course.problem.form),
+        sample=str(sample),
     )
     return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes)
 

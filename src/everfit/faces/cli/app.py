@@ -12,6 +12,7 @@ import typer
 
 from everfit.faces.cli import everywhere, taking
 from everfit.faces.cli.everywhere import Face, with_face
+from everfit.faces.cli.keeping.commands import add as add_keeping
 from everfit.faces.cli.options import (
     Alpha,
     Budget,
@@ -40,6 +41,8 @@ from everfit.faces.cli.options import (
     Yes,
 )
 from everfit.faces.cli.serving.commands import add as add_serving
+from everfit.faces.cli.simulating.commands import add as add_simulating
+from everfit.faces.cli.turning.commands import add as add_turning
 from everfit.faces.version import version as installed
 
 app = typer.Typer(
@@ -339,6 +342,9 @@ def rollback(
 
 
 add_serving(app)
+add_turning(app)
+add_keeping(app)
+add_simulating(app)
 taking.add(app)
 
 

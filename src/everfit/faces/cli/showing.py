@@ -21,6 +21,7 @@ from everfit.faces.words.figures import counted, size
 from everfit.faces.words.grid import grid
 from everfit.faces.words.shapes import dump, envelope
 from everfit.house import House
+from everfit.settings import Settings
 from everfit.store.database import WAL_SAFE, journal_mode
 from everfit.store.disk import network_file_system
 from everfit.store.place import shown_place
@@ -164,6 +165,7 @@ def _store(face: Face) -> list[Fact]:
             found: Any = house.models()
             facts.append(("store", f"{named}: {counted(len(found), 'model')}", "ok", ""))
             facts += _mirror(house)
+            facts += _alerts(house, settings) if found else []
         finally:
             house.close()
     except EverfitError as error:
@@ -183,3 +185,16 @@ def _mirror(house: House) -> list[Fact]:
         return []
     state, told, do = state_of(house, uri)
     return [("mirror", told, state, do)]
+
+
+def _alerts(house: House, settings: Settings) -> list[Fact]:
+    """One fact for each way to tell somebody: what waits, and why."""
+    if not settings.alerts:
+        return []
+    # most stores tell nobody
+    from everfit.faces.words.keeping.alerts import target_line
+
+    return [
+        ("alerts", target_line(one), "warn" if one.error else "ok", "see: everfit alerts test")
+        for one in wire.outbox(house, lambda: settings).standing()
+    ]

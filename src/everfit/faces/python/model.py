@@ -193,6 +193,26 @@ class Model:
             )
         return decision
 
+    def pause(self, *, reason: str = "") -> Decision:
+        """Let the loop watch this model and change nothing about it, until it is resumed.
+
+        Raises
+        ------
+        Refused : it is paused already
+        """
+        with wire.house(store=self.store) as house:
+            return house.pause(self.name, reason=reason)
+
+    def resume(self, *, reason: str = "") -> Decision:
+        """Let the loop change things about this model again.
+
+        Raises
+        ------
+        Refused : it is not paused
+        """
+        with wire.house(store=self.store) as house:
+            return house.resume(self.name, reason=reason)
+
     def __repr__(self) -> str:
         version = self.version or "no version"
         score = self.score

@@ -33,6 +33,7 @@ from everfit.live.orders import Placed, Start
 from everfit.live.orphan import die_with
 from everfit.store.log.spool import Spool
 
+MOST = 4  # versions of one model that are kept open
 NICE = 10  # who waits for an answer goes first
 
 
@@ -47,7 +48,7 @@ class Shade:
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._slots = Slots()
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[tuple[str, int], Lane] = {}
 
     def obey(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Answer the rows of one message; gives what to tell the keeper."""
@@ -77,10 +78,18 @@ class Shade:
         told = {"did": "shadowed", "model": model, "upto": message["upto"]}
         return told | {"n": len(answers), "wrong": wrong}
 
+    def _forget(self, model: str) -> None:
+        """Let go of the oldest versions of a model: a few stand in its shadow at a time."""
+        mine = sorted(number for name, number in self._lanes if name == model)
+        for number in mine[: max(0, len(mine) - MOST + 1)]:
+            del self._lanes[model, number]
+
     def _lane(self, model: str, placed: Placed) -> Lane:
-        lane = self._lanes.get(model)
+        lane = self._lanes.get((model, placed.number))
         if lane is None or lane.opened.placed != placed:
-            lane = self._lanes[model] = Lane(model, opened(placed), SHADOW, self._slots)
+            self._forget(model)
+            lane = Lane(model, opened(placed), SHADOW, self._slots)
+            self._lanes[model, placed.number] = lane
         return lane
 
 

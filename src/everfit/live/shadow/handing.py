@@ -43,7 +43,7 @@ class Shadowing:
     Parameters
     ----------
     setup : of the keeper
-    shadows : the version in the shadow of each model, now
+    shadows : the versions in the shadow of each model, now
     failed : told of a version that the child could not load
     """
 
@@ -51,7 +51,7 @@ class Shadowing:
         self,
         setup: Setup,
         ingest: Ingest,
-        shadows: Callable[[], Mapping[str, Placed]],
+        shadows: Callable[[], Mapping[str, tuple[Placed, ...]]],
         failed: Callable[[str, Placed, str], None],
         say: Say,
     ) -> None:
@@ -62,7 +62,7 @@ class Shadowing:
         self._ingest, self._shadows, self._failed, self._say = ingest, shadows, failed, say
         self._child: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
-        self._at: dict[str, tuple[Placed, int]] = {}
+        self._at: dict[str, tuple[Placed, int]] = {}  # by model and version
         self._asking: tuple[str, Placed] | None = None
         self._childless_at = time.monotonic()  # since when no earlier child answers
         self._stop = threading.Event()
@@ -112,7 +112,7 @@ class Shadowing:
                 self._end()
             return False
         did = False
-        for model, placed in wanted.items():
+        for model, placed in [(name, one) for name, some in wanted.items() for one in some]:
             after = self._from(log, model, placed)
             if after is None:
                 continue
@@ -125,7 +125,7 @@ class Shadowing:
 
     def _from(self, log: Log, model: str, placed: Placed) -> int | None:
         """The number of the last request that this version needs not answer; None: not known."""
-        known = self._at.get(model)
+        known = self._at.get(_named(model, placed))
         if known is not None and known[0] == placed:
             return known[1]
         if self._ingest.caught_up_at < self._childless_at:
@@ -133,9 +133,9 @@ class Shadowing:
         begun = self._marks.read(model, placed)
         if begun is None:
             begun = log.newest()
-            self._marks.write({model: (placed, begun)})
+            self._marks.write({_named(model, placed): (placed, begun)})
         after = max(begun, log.shadowed(model, placed.number))
-        self._at[model] = placed, after
+        self._at[_named(model, placed)] = placed, after
         return after
 
     def _hand_over(self, model: str, placed: Placed, rows: list[dict[str, Any]], upto: int) -> None:
@@ -157,7 +157,7 @@ class Shadowing:
             return
         if told["wrong"]:
             self._say("shadow_wrong", {"model": model, "rows": told["wrong"]})
-        self._at[model] = placed, upto
+        self._at[_named(model, placed)] = placed, upto
         self._marks.write(self._at, rest_s=1.0)
 
     def _reply(self, channel: Channel) -> Mapping[str, Any]:
@@ -192,6 +192,10 @@ class Shadowing:
             self._childless_at = time.monotonic()
 
 
+def _named(model: str, placed: Placed) -> str:
+    return f"{model}/v{placed.number}"
+
+
 class _Marks:
     """How far each shadow came, as a file: written now and then, for the log knows the rest."""
 
@@ -201,14 +205,14 @@ class _Marks:
 
     def read(self, model: str, placed: Placed) -> int | None:
         """Where this version of ``model`` came to; None when it has not begun."""
-        mark = self._all().get(model)
+        mark = self._all().get(_named(model, placed))
         return mark["after"] if mark and mark["sha256"] == placed.sha256 else None
 
     def write(self, at: Mapping[str, tuple[Placed, int]], *, rest_s: float = 0.0) -> None:
         """Keep ``at``, unless the file was written in the last ``rest_s`` seconds."""
         if time.monotonic() - self._written_at < rest_s:
             return
-        marks = {model: {"sha256": p.sha256, "after": after} for model, (p, after) in at.items()}
+        marks = {name: {"sha256": p.sha256, "after": after} for name, (p, after) in at.items()}
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(self._all() | marks), encoding="utf-8")
         new.replace(self._path)

@@ -13,7 +13,7 @@ from everfit.alert.telling import messages, mute, muted_until, unmute
 from everfit.errors import SettingsError, Unreachable, UsageError
 from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.opening import house_of, settings_of
-from everfit.faces.words.alerts import alerts_text, shape_of, target_line
+from everfit.faces.words.keeping.alerts import alerts_text, shape_of, target_line
 from everfit.faces.words.shapes import dump, envelope
 from everfit.settings import read_budget
 

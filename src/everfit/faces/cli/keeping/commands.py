@@ -1,4 +1,4 @@
-"""The commands about rules and alerts: names, options and help, and nothing else."""
+"""The commands that keep a model good: names, options and help, and nothing else."""
 
 from __future__ import annotations
 
@@ -95,7 +95,46 @@ def alerts(
     do_alerts(face, act, model, length, reason)
 
 
+@with_face
+def score(face: Face, model: Model) -> None:
+    """Grade the champion by the 28 tests of the ML Test Score, most of them run now."""
+    from everfit.faces.cli.keeping.score import do_score
+
+    do_score(face, model)
+
+
+@with_face
+def labels(
+    face: Face,
+    model: Model,
+    *,
+    most: Annotated[int, typer.Option("--most", min=1, max=100_000, help="Rows to ask for.")] = 100,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="CSV, Parquet or JSON lines, by its ending. (default: CSV to stdout)",
+        ),
+    ] = None,
+    bring: Annotated[
+        str | None,
+        typer.Option("--bring", metavar="FILE", help="Take the outcomes of a filled file."),
+    ] = None,
+) -> None:
+    """Draw the rows whose outcomes tell most, as a file to fill; --bring takes it back."""
+    from everfit.faces.cli.keeping.labels import do_bring, do_labels
+
+    if bring is not None:
+        do_bring(face, model, bring)
+    else:
+        do_labels(face, model, most, output)
+
+
 def add(app: typer.Typer) -> None:
     """Put these commands into ``app``."""
     app.command()(policy)
     app.command()(alerts)
+    app.command()(score)
+    app.command()(labels)

@@ -10,8 +10,8 @@ from typing import Any
 
 from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.opening import house_of, settings_of
-from everfit.faces.words.policy_table import table_text
-from everfit.faces.words.rules import preview_text, rules_of, rules_text
+from everfit.faces.words.keeping.policy_table import table_text
+from everfit.faces.words.keeping.rules import preview_text, rules_of, rules_text
 from everfit.faces.words.shapes import dump, envelope
 from everfit.house import House
 from everfit.house.previewing import Champion, Preview, preview

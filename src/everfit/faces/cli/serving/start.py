@@ -18,7 +18,7 @@ import typer
 
 from everfit.errors import Refused, SettingsError, StoreFailed
 from everfit.faces.cli.everywhere import Face
-from everfit.live.keeper import Keeper, Setup
+from everfit.live.keeper import Beside, Keeper, Setup
 from everfit.live.listening import is_loopback, listen, url_of
 from everfit.live.orders import Start
 from everfit.live.sources import registered
@@ -70,8 +70,13 @@ class Place:
         return "://" not in self.store
 
 
-def do_serve(face: Face, asked: Asked) -> None:
-    """Serve until a signal ends it; the exit code says whether all was finished."""
+def do_serve(
+    face: Face, asked: Asked, *, beside: tuple[Callable[[Keeper], Beside], ...] = ()
+) -> None:
+    """Serve until a signal ends it; the exit code says whether all was finished.
+
+    ``beside`` is started when the first worker answers, and ends with the server.
+    """
     settings = read_settings(face.config)
     values = merged(settings, asked)
     place = place_of(face, settings)
@@ -106,7 +111,9 @@ def do_serve(face: Face, asked: Asked) -> None:
             reread=lambda: serving_of(merged(read_settings(face.config), asked), place),
             beside=(
                 *(() if operate is None else (_operating(operate, serving),)),
+                _gauging,
                 *((_mirroring,) if os.environ.get("MLFLOW_TRACKING_URI") else ()),
+                *beside,
             ),
             early=face.early,
             sources=registered(settings.models),
@@ -266,3 +273,9 @@ def _mirroring(keeper: Keeper) -> Any:
     from everfit.mirror.background import Keeping
 
     return Keeping(keeper.house())
+
+
+def _gauging(keeper: Keeper) -> Any:
+    from everfit.live.beside.gauges import Gauges
+
+    return Gauges(keeper.house, keeper.crew.stand)

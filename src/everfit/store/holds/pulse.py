@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from everfit.errors import EverfitError
-from everfit.store import lease
+from everfit.store.holds import lease
 
 
 class Pulse:

@@ -1,0 +1,1 @@
+"""Commands about the loop that runs itself: up, tick, check, pause, resume."""

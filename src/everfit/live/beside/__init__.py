@@ -1,0 +1,1 @@
+"""What runs beside the keeper, in processes of its own."""

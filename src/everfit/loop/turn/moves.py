@@ -1,0 +1,131 @@
+"""What a trial decides: promote, keep, or go on; and going back when a promotion was a mistake.
+
+The version that is to serve is verified first: files, a load in a fresh process, golden rows. The
+decision, the aliases it moves and the step are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from everfit.loop.turn.follow import procedure_row
+from everfit.loop.turn.hands import Hands
+from everfit.loop.turn.state import State
+from everfit.loop.turn.trials import BASE, CHALLENGER, FALLBACK, Look, challenge, guard, procedure
+from everfit.records import Because, Decision, Step
+from everfit.release.trial import Tried, judge_guard, judge_trial
+from everfit.store.contract import RunHandle
+
+Done = tuple[str, str, int]
+
+
+def close_challenge(state: State, hands: Hands, hold: RunHandle) -> Done | None:
+    """Judge the challenger on the windows that came since; promote it, drop it, or go on."""
+    if state.paused:
+        return None
+    found = challenge(state, hands)
+    if found is None or _was_seen(state, hands, "trial", found):
+        return None
+    verdict = found.verdict
+    if not found.over and (verdict is None or not verdict.decided):
+        return _note(state, hands, hold, "trial", found)
+    won = verdict is not None and verdict.kind in ("better", "not_worse")
+    checks = hands.checks(found.challenger) if won else ()
+    decision = judge_trial(_tried(state, found, checks))
+    aliases: dict[str, int | None] = {CHALLENGER: None}
+    if decision.kind == "promoted":
+        champion = state.champion.number
+        aliases |= {
+            "champion": found.challenger.number,
+            "previous": champion,
+            FALLBACK: champion,
+            BASE: None,
+        }
+    return _commit(state, hands, hold, _Outcome("trial", found, decision, aliases))
+
+
+def close_procedure(state: State, hands: Hands, hold: RunHandle) -> Done | None:
+    """Judge whether recalibration, had it gone on, would have answered better than the champion."""
+    if state.paused:
+        return None
+    found = procedure(state, hands)
+    if found is None or _was_seen(state, hands, "procedure", found):
+        return None
+    verdict = found.verdict
+    if verdict is None or not verdict.decided:
+        return _note(state, hands, hold, "procedure", found)
+    decision = procedure_row(_tried(state, found, ()))
+    return _commit(state, hands, hold, _Outcome("procedure", found, decision, {}))
+
+
+def close_guard(state: State, hands: Hands, hold: RunHandle) -> Done | None:
+    """Judge versions that served before on the same windows; go back to one that is better."""
+    for alias in () if state.paused else (FALLBACK, BASE):
+        found = guard(state, hands, alias)
+        if found is None or _was_seen(state, hands, "guard", found):
+            continue
+        better = found.verdict is not None and found.verdict.kind == "better"
+        if not better and not found.over:
+            return _note(state, hands, hold, "guard", found)
+        checks = hands.checks(found.challenger) if better else ()
+        decision = judge_guard(_tried(state, found, checks))
+        aliases: dict[str, int | None] = {alias: None}
+        ends = ""
+        if decision.kind == "rolled_back":
+            before = hands.store.served_before(state.model, found.challenger.number)
+            aliases |= {"champion": found.challenger.number, "previous": before, BASE: None}
+            ends = "recalibration" if alias == BASE else ""
+        return _commit(state, hands, hold, _Outcome("guard", found, decision, aliases, ends))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    kind: str
+    look: Look
+    decision: Decision
+    aliases: dict[str, int | None]
+    ends: str = ""
+
+
+def _commit(state: State, hands: Hands, hold: RunHandle, outcome: _Outcome) -> Done:
+    look, verdict = outcome.look, outcome.look.verdict
+    share = None
+    if verdict is not None and look.loss > 0:
+        share = verdict.gain.mid * look.unit / look.loss
+    record = look.record() | {"closed": outcome.decision.kind, "gain_share": share}
+    if outcome.ends:
+        record["ends"] = outcome.ends
+    step = Step(state.model, outcome.kind, look.key, record, state.now)
+    written = hands.store.commit(
+        outcome.decision, aliases=outcome.aliases, run=hold, seen=state.seen, steps=[step]
+    )
+    return step.kind, step.key, written.id
+
+
+def _note(state: State, hands: Hands, hold: RunHandle, kind: str, look: Look) -> Done:
+    step = Step(state.model, kind, look.key, look.record(), state.now)
+    hands.store.note(hold, [step])
+    return step.kind, step.key, 0
+
+
+def _was_seen(state: State, hands: Hands, kind: str, look: Look) -> bool:
+    return any(step.key == look.key for step in hands.store.steps(state.model, kind))
+
+
+def _tried(state: State, look: Look, checks: Sequence[Because]) -> Tried:
+    return Tried(
+        model=state.model,
+        challenger=look.challenger,
+        champion=state.champion,
+        verdict=look.verdict,
+        upkeep=state.upkeep,
+        at=state.now,
+        policy=state.policy,
+        checks=tuple(checks),
+        unit=look.unit,
+        level=look.level,
+        number=look.number,
+        over=look.over,
+    )

@@ -1,0 +1,107 @@
+"""What has been done to a model so far, for the next decision: read from ledger, steps, windows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from everfit.loop.turn.hands import Hands
+from everfit.loop.turn.state import State, certified_of
+from everfit.loop.turn.trials import CHALLENGER, FALLBACK
+from everfit.maintain import History, Made
+from everfit.records import Health, Window
+
+YEAR_S = 365 * 86_400.0
+BROKEN = ("schema", "outcomes", "evaluable")  # checks whose failure makes rows unusable
+ACTS = {"recalibrated": "recalibrate", "retrained": "retrain", "searched": "search"}
+
+
+def history_of(state: State, hands: Hands, health: Health) -> History:
+    """All that the decision may depend on besides health; a year back."""
+    began = state.now - timedelta(seconds=YEAR_S)
+    made = _made(state, hands, began_at=began.isoformat())
+    fits = sum(one.act == "retrain" and bool(one.version) for one in made)
+    searches = sum(one.act == "search" and bool(one.version) for one in made)
+    base = state.versions[state.root(state.champion.number).number]
+    cut = base.until or base.created_at
+    spent = (state.now - _first(state)).total_seconds() % YEAR_S
+    challenger, fallback = state.at(CHALLENGER), state.at(FALLBACK) or state.at("previous")
+    on_trial = challenger is not None and challenger.number != state.champion.number
+    last = state.judged[-1].end if state.judged else state.now
+    return History(
+        now=state.now,
+        age=max(0.0, (last - cut).total_seconds() / state.upkeep.window_s),
+        learnt_rows=_learnt(hands, state),
+        new_rows=sum(_known(w) for w in state.judged if w.start >= cut),
+        since_recalibrated=_since_recalibrated(state),
+        losses=_ratios(state, hands),
+        made=made,
+        fits_left=max(0, state.upkeep.fits_a_year - fits),
+        searches_left=max(0, state.upkeep.searches_a_year - searches),
+        windows_left=max(1, int((YEAR_S - spent) / state.upkeep.window_s)),
+        on_trial=challenger.name if challenger is not None and on_trial else "",
+        adaptive=state.adaptive,
+        fallback=fallback.name if fallback is not None else "",
+        unlabelled=sum(w.facts["outcomes"]["missing"] for w in state.matured),
+        broken=next(
+            (f.headline for f in health.findings if f.check in BROKEN and f.severity == "fail"), ""
+        ),
+        aside=tuple(sorted(start.isoformat() for start in state.aside)),
+        paused=state.paused,
+    )
+
+
+def _made(state: State, hands: Hands, *, began_at: str) -> tuple[Made, ...]:
+    """Versions that the loop made within a year, newest first, with what they gained."""
+    became: dict[str, tuple[str, float | None]] = {}
+    for step in hands.store.steps(state.model, "trial"):
+        record = step.record
+        if record.get("closed"):
+            became[f"v{record['version']}"] = (record["closed"], record.get("gain_share"))
+    found = []
+    for step in hands.store.steps(state.model, "fit"):
+        if step.at.isoformat() < began_at:
+            continue
+        number = step.record.get("version")
+        name = "" if number is None else f"v{number}"
+        end, gain = became.get(name, ("on_trial", None)) if name else ("refused", None)
+        found.append(Made(step.record["act"], name, step.at, end, gain))
+    return tuple(reversed(found))
+
+
+def _ratios(state: State, hands: Hands) -> tuple[tuple[float, float], ...]:
+    """(age, loss as a multiple of what was certified) of each matured window, oldest first."""
+    found = []
+    for window in state.judged:
+        version = state.versions.get(window.version)
+        facts = window.facts["versions"].get(str(window.version))
+        if version is None or facts is None or facts["mean"] is None or not facts["n"]:
+            continue
+        base = state.versions[state.root(version.number).number]
+        certified = certified_of(hands.store, base).loss.mid
+        cut = base.until or base.created_at
+        age = max(0.0, (window.end - cut).total_seconds() / state.upkeep.window_s)
+        if certified > 0:
+            found.append((age, float(facts["mean"]) / certified))
+    return tuple(found)
+
+
+def _since_recalibrated(state: State) -> int:
+    """Outcomes known since the newest recalibration, or since the champion began."""
+    adapted = [n for n, root in state.roots.items() if root.adaptive]
+    newest = state.versions.get(max(adapted)) if adapted else None
+    cut = None if newest is None else newest.until
+    return sum(_known(w) for w in state.judged if cut is None or w.start >= cut)
+
+
+def _known(window: Window) -> int:
+    """Predictions of a window whose outcomes are known; of those that answered, not of shadows."""
+    return int(sum(v["n"] for v in window.facts["versions"].values()))
+
+
+def _learnt(hands: Hands, state: State) -> int:
+    base = state.versions[state.root(state.champion.number).number]
+    return certified_of(hands.store, base).loss.n
+
+
+def _first(state: State) -> datetime:
+    return state.asked[0].start if state.asked else state.now

@@ -1,0 +1,123 @@
+"""The 28 tests on a model that was really released and has lived through windows of traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from everfit.data.read import read
+from everfit.errors import ModelUnknown
+from everfit.executors import InlineExecutor
+from everfit.house import House
+from everfit.house.scoring import Asked, scored_now
+from everfit.rubric import Graded, Score
+from tests.loop.turn.world import MODEL, Small, small
+from tests.real import cancer
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    folder = tmp_path_factory.mktemp("world")
+    path, target = cancer(folder)
+    # acts are left to people: no fit is made, and the windows cost little
+    yield small(folder / "small", read(str(path)), target, acts=())
+
+
+@pytest.fixture(scope="module")
+def new(world: Small) -> Score:
+    """The score at the release, before anybody asked anything."""
+    assert world.index == 0
+    return scored_now(house_of(world), asked(world))
+
+
+@pytest.fixture(scope="module")
+def lived(new: Score, world: Small) -> Score:
+    """The score after six windows with their outcomes."""
+    for _ in range(6):
+        world.live()
+        world.turn()
+    return scored_now(house_of(world), asked(world))
+
+
+def house_of(world: Small) -> House:
+    return House("here", lambda create: world.store, InlineExecutor, 1)
+
+
+def asked(world: Small) -> Asked:
+    return Asked(MODEL, world.clock.now, upkeep=world.upkeep, record=world.record)
+
+
+def grades(found: Score) -> dict[str, float]:
+    return {test.code: test.grade for test in found.tests}
+
+
+def one(found: Score, code: str) -> Graded:
+    return next(test for test in found.tests if test.code == code)
+
+
+def test_a_fresh_release_is_graded_by_what_was_tried_now(new: Score) -> None:
+    whole = {code for code, grade in grades(new).items() if grade == 1.0}
+
+    assert whole >= {"D1", "D7", "M1", "M3", "M5", "I2", "I3", "I4", "I5", "O1", "O6"}
+    assert "30 columns" in one(new, "D1").checked
+    assert "30 columns" in one(new, "I5").checked
+
+
+def test_what_needs_traffic_gets_nothing_before_there_is_any(new: Score) -> None:
+    found = grades(new)
+
+    assert [found[code] for code in ("D2", "M4", "O2", "O3", "O7")] == [0.0] * 5
+    assert found["O5"] == 0.5
+
+
+def test_what_a_model_has_lived_through_is_graded(lived: Score) -> None:
+    found = grades(lived)
+
+    assert [found[code] for code in ("D2", "M4", "O2", "O4", "O5")] == [1.0] * 5
+    assert (found["O3"], found["I6"], found["I7"]) == (0.5, 0.0, 0.0)
+    assert "900 answers asked again" in one(lived, "O3").checked
+    assert "6 windows" in one(lived, "M4").checked
+
+
+def test_the_words_of_people_and_guards_count(lived: Score, world: Small) -> None:
+    said = replace(asked(world), told={"privacy": "hashed", "metric": "calls", "inclusion": "age"})
+    guarded = replace(said, upkeep=replace(said.upkeep, guardrails={"radius up to 12": 0.1}))
+
+    found = grades(scored_now(house_of(world), guarded))
+
+    assert (found["D5"], found["M7"]) == (0.5, 1.0)
+    assert found["M2"] > grades(lived)["M2"]
+
+
+def test_a_version_that_was_tampered_with_is_not_opened_and_gets_nothing(
+    lived: Score, world: Small
+) -> None:
+    house = house_of(world)
+    plan = Path(house.version(MODEL).folder) / "plan.json"
+    before = plan.read_bytes()
+    plan.write_bytes(before + b" ")
+    try:
+        found = scored_now(house, asked(world))
+    finally:
+        plan.write_bytes(before)
+
+    spoilt = [one(found, code) for code in ("D7", "M1", "I2", "I3", "I5", "O5", "O6")]
+    assert [test.grade for test in spoilt] == [0.0] * 7
+    assert "plan.json" in one(found, "M1").checked
+    assert grades(scored_now(house, asked(world))) == grades(lived)
+
+
+def test_nothing_is_written(lived: Score, world: Small) -> None:
+    before = world.store.revision(), len(world.store.steps(MODEL))
+
+    scored_now(house_of(world), asked(world))
+
+    assert (world.store.revision(), len(world.store.steps(MODEL))) == before
+
+
+def test_a_model_that_is_not_there_is_told_with_near_names(world: Small) -> None:
+    with pytest.raises(ModelUnknown, match="smal"):
+        scored_now(house_of(world), Asked("smal", world.clock.now))
