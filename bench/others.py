@@ -3,7 +3,8 @@
 ``mlflow models serve``, BentoML and LitServe run in environments of their own, on the same core,
 one process that answers each. Their clients send the features as numbers, encoded beforehand, and
 nothing is logged; ours sends the raw row, and every answer is in the log. Rounds take turns. The
-bar is a twentieth of their processor time.
+bar is a twentieth of their processor time. A raw echo on the same uvicorn stands beside them, as
+what a server in Python takes that does nothing.
 
     python -m bench.others [--rounds 5] [--seconds 3] [--only litserve] [--cache .bench/serve]
 """
@@ -29,6 +30,7 @@ from bench.http import CACHE, PREDICT, middle, ratio, taking_turns
 from bench.http_load import requests
 from bench.http_models import chosen, lightgbm_store
 from bench.http_servers import (
+    ECHO,
     Served,
     answering,
     asked,
@@ -41,7 +43,7 @@ from bench.http_servers import (
     venv,
 )
 
-OURS, BAR = "everfit", 20.0
+OURS, NOTHING, BAR = "everfit", "raw echo", 20.0
 BENTOML = """
 import bentoml, lightgbm, numpy as np
 @bentoml.service(workers=1)
@@ -154,6 +156,12 @@ def all_started(
     ours = stack.enter_context(running(everfit(folder / "store", port), port, PREDICT))
     answering(port, PREDICT, chosen().bodies()[0])
     servers, asks = {OURS: ours}, {OURS: requests(PREDICT, chosen().bodies())}
+    port = free_port()
+    echo = running([sys.executable, "-c", ECHO, str(port)], port, "/echo")
+    servers[NOTHING], asks[NOTHING] = (
+        stack.enter_context(echo),
+        requests("/echo", chosen().bodies()),
+    )
     known: dict[str, Any] = {}
     for name in given.only.split(",") if given.only else OTHERS:
         place = folder / name
@@ -175,13 +183,16 @@ def compared(found: Mapping[str, Any], servers: Mapping[str, Served]) -> dict[st
     """Theirs in units of ours: at one connection, and at 16 that all wait."""
     rows = {}
     for name in servers:
-        if name != OURS:
+        if name not in (OURS, NOTHING):
             one, *quarters = ratio(found, name, OURS, "cpu")
             many, *of_many = ratio(found, name, OURS, "cpu_16")
             rows[name] = {
                 "processor time at 1": one, "quarters": quarters,
                 "processor time at 16": many, "quarters of that": of_many,
                 "p50": ratio(found, name, OURS, "p50")[0], "reached": min(one, many) >= BAR,
+                "in units of the raw echo at 1 and 16": [
+                    ratio(found, name, NOTHING, what)[0] for what in ("cpu", "cpu_16")
+                ],
             }  # fmt: skip
     return rows
 

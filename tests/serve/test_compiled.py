@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from everfit.records import Column
-from everfit.serve.compiled import MOST, reading
+from everfit.serve.compiled import MOST, filling, reading
 from everfit.serve.row import Asked, RowReader
 
 
@@ -56,3 +56,10 @@ def test_an_odd_value_of_each_kind_is_told(kind: str, a: Any, b: Any, value: Any
 def test_what_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(TypeError):
         reading([("c", "n", 0.0, 9.0)])({"c": value})
+
+
+def test_columns_of_many_functions_are_not_written_by_one() -> None:
+    columns = [(f"c{i}", "n", 0.0, 1.0) for i in range(MOST + 1)]
+
+    assert filling(columns, []) is None
+    assert filling(columns[:-1], []) is not None

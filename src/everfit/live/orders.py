@@ -92,9 +92,11 @@ def trouble(name: str, reason: str) -> dict[str, Any]:
     return {"do": "trouble", "name": name, "reason": reason}
 
 
-def gauge(name: str, value: float, about: str) -> dict[str, Any]:
-    """The order to show a number in ``/metrics``."""
-    return {"do": "gauge", "name": name, "labels": {}, "value": value, "about": about}
+def gauge(
+    name: str, value: float | None, about: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """The order to show a number in ``/metrics``; None takes it away."""
+    return {"do": "gauge", "name": name, "labels": dict(labels), "value": value, "about": about}
 
 
 def ready() -> dict[str, Any]:

@@ -90,6 +90,8 @@ class Spare:
 
     def _start(self) -> None:
         with self._turn, contextlib.suppress(OSError):
+            if self._timer is None:
+                return  # closed meanwhile
             self._timer = None
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "everfit.live.prove"],

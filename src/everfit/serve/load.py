@@ -217,6 +217,7 @@ class _Symmetric:
         self._native: Native | None = None
         self.width = compiled.width
         self.row = compiled.row
+        self.compiled = compiled
 
     def table(self, matrix: Array, threads: int) -> Array:
         """Raw scores of many rows: (n, k)."""

@@ -50,7 +50,7 @@ class PastReader:
             return None
         if not self._codes:
             return _number(value)
-        for text in _spellings(value):
+        for text in spellings(value):
             if text in self._codes:
                 return self._codes[text]
         return None
@@ -64,7 +64,7 @@ def _number(value: Any) -> float | None:
     return number if isfinite(number) else None
 
 
-def _spellings(value: Any) -> tuple[str, ...]:
+def spellings(value: Any) -> tuple[str, ...]:
     """How a label may have been written when it was learnt, the likeliest first."""
     if isinstance(value, bool):
         word = str(value).lower()

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from everfit.column import Column
-from everfit.serve.compiled import reading
+from everfit.serve.compiled import Read, Write, filling, reading
 
 UNKNOWN = "counts as none of the known ones"  # the model card and batches say the same
 NAN = float("nan")
@@ -93,7 +93,8 @@ class RowReader:
                 self._boolean[i] = _boolean_words(item.column)
             elif item.column.kind in ("category", "ordered"):
                 self._level[i] = known.get(item.column.name, frozenset())
-        self._fast = reading([(name, *self._way(i, kinds[i])) for i, name in enumerate(names)])
+        self._ways = [(name, *self._way(i, kinds[i])) for i, name in enumerate(names)]
+        self._fast = reading(self._ways)
 
     def _way(self, i: int, kind: str) -> tuple[str, Any, Any]:
         """How the fast path reads column ``i``: see :mod:`everfit.serve.compiled`."""
@@ -115,6 +116,10 @@ class RowReader:
             # a column that is not there, or a value of another type
             row = None
         return self._slow(values) if row is None else (row, ())
+
+    def filling(self, writes: Sequence[Write]) -> Read | None:
+        """What reads a row that is not odd, and writes it; see :mod:`everfit.serve.compiled`."""
+        return filling(self._ways, writes)
 
     def _slow(self, values: Mapping[str, Any]) -> tuple[list[Any], tuple[str, ...]]:
         row: list[Any] = []

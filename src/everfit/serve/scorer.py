@@ -17,6 +17,7 @@ from everfit.events import Event, Past, Reads
 from everfit.serve.answer import Answer
 from everfit.serve.links import RowLink, TableLink, calibrated, row_calibration
 from everfit.serve.past import PastReader
+from everfit.serve.quick import Quick, blend
 from everfit.serve.ranges import Ranges
 from everfit.serve.row import Asked, RowReader
 from everfit.serve.vector import Vector
@@ -90,7 +91,8 @@ class Scorer:
         self._values = typed_labels(labels, label_type)
         self._parts, self._plans, self._reader = tuple(parts), tuple(plans), reader
         self._fills = [plan.vector.fill for plan in plans]
-        self._first, *self._others = [(p.weight, p.engine.row, p.row_link) for p in parts]
+        self._slowly = [(p.weight, p.engine.row, p.row_link) for p in parts]
+        self._quick = Quick(parts, plans, reader)
         self._calibration = dict(calibration)
         self._calibrate = row_calibration(self._calibration, max(1, len(self.labels)))
         self._ranges, self._range = ranges, None if ranges is None else ranges.of
@@ -138,18 +140,16 @@ class Scorer:
         never an error. Columns that the model does not know are ignored. ``past`` is what happened
         to the row's key, oldest first, for a version that reads history.
         """
-        row, warnings = self._reader(values)
+        warnings: tuple[str, ...] = ()
         with self._lock:
-            for fill in self._fills:
-                fill(row)
             for reader in self._readers:
                 reader.past = (past,)
-            weight, run, link = self._first
-            answers = link(run())
-            if weight != 1.0:
-                answers = [weight * p for p in answers]
-            for weight, run, link in self._others:
-                answers = [t + weight * p for t, p in zip(answers, link(run()), strict=True)]
+            answers = self._quick.row(values)
+            if answers is None:
+                row, warnings = self._reader(values)
+                for fill in self._fills:
+                    fill(row)
+                answers = blend(self._slowly)
         if self._calibrate is not None:
             answers = self._calibrate(answers)
         return self._answer(answers, warnings)

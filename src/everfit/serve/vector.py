@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isnan
 from struct import Struct
 from typing import Any
@@ -17,7 +17,9 @@ import numpy as np
 
 from everfit.encoders import steps as st
 from everfit.encoders.words import Describer
+from everfit.serve.compiled import Write
 from everfit.serve.row import NAN, getter, seconds_of
+from everfit.serve.written import written
 
 # what an operation gets: base values, the row as read (dates, texts), the buffer to write into
 Operation = Callable[[list[Any], list[Any], "array[float]"], None]
@@ -53,8 +55,18 @@ class Vector:
         sources = [len(positions)] * self.n_features  # one place after the row holds zero
         self._operations: list[Operation] = []
         self._compile(steps, sources)
+        self._steps = tuple(steps)
         self._pick = getter(sources)
         self._write = Struct(f"{self.n_features}d").pack_into
+
+    def plain(self, known: Mapping[int, Iterable[str]]) -> Write | None:
+        """How a reader may fill the buffer itself; None when it cannot.
+
+        ``known`` are the levels of columns, by their places, that a reader lets through.
+        """
+        if self._dates or not self.n_features:
+            return None
+        return written(self._steps, self._at, dict(self._codes), known, self._write, self.buffer)
 
     def _compile(self, steps: Sequence[st.Step], sources: list[int]) -> None:
         grouped: dict[type, list[tuple[Any, int]]] = {}

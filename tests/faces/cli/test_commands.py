@@ -233,11 +233,23 @@ def test_rollback_without_a_terminal_is_refused_without_yes(
     assert "add --yes" in capsys.readouterr().err
 
 
-def test_rollback_with_yes_names_the_person_and_prints_the_decision(
-    house: FakeHouse, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("user", "told"), [("ann", "ann"), ("system", "person"), (None, "person")])
+def test_rollback_with_yes_names_the_user_and_prints_the_decision(
+    house: FakeHouse,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    user: str | None,
+    told: str,
 ) -> None:
+    def getuser() -> str:
+        if user is None:
+            raise OSError("no name for this number")
+        return user
+
+    monkeypatch.setattr("everfit.faces.cli.acting.getuser", getuser)
+
     assert main(["rollback", "churn", "--to", "v1", "--yes"]) == 0
-    assert house.rolled == [("v1", "person")]
+    assert house.rolled == [("v1", told)]
     assert "Rolled back to v1" in capsys.readouterr().out
 
 

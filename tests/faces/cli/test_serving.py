@@ -216,7 +216,8 @@ def test_every_setting_of_the_file_is_one_that_keeper_or_worker_understands(tmp_
     file = tmp_path / "everfit.toml"
     file.write_text(
         "[serve]\nhosts = ['a.example']\nread_s = 5\nrate_per_s = 2.5\naccess_log = true\n"
-        "keep_alive_s = 3\nask_s = 1\nrate_burst = 5\ntraces = false\nrequire_token = true\n"
+        "keep_alive_s = 3\nask_s = 1\nrate_burst = 5\nconnections_per_client = 9\n"
+        "traces = false\nrequire_token = true\n"
         "proxies = ['10.0.0.0/8']\nproxy_header = 'x-user'\nworkers = 2\ndurability = 'fsync'\n"
         "keep_days = 9\nspool = 'here'\ngrace_s = 1\nhost = '::1'\nport = 1\noperate_port = 2\n"
         "[serve.limits]\nrows = 7\n"

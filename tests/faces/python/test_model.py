@@ -228,3 +228,13 @@ def test_no_target_is_told_before_anything_is_read() -> None:
 def test_an_unknown_limit_is_refused() -> None:
     with pytest.raises(everfit.UsageError, match="no such limit"):
         everfit.run("nowhere.csv", "y", policy={"alhpa": 0.1})
+
+
+def test_a_model_is_paused_and_resumed(model: everfit.Model) -> None:
+    paused = model.pause(reason="the source is being moved")
+    with pytest.raises(everfit.Refused, match="paused already"):
+        model.pause()
+    resumed = model.resume()
+
+    assert (paused.kind, resumed.kind) == ("paused", "resumed")
+    assert "the source is being moved" in model.why(last=2)

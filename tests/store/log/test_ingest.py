@@ -9,11 +9,18 @@ import pytest
 from sqlalchemy import event
 
 from everfit.errors import StoreBusy
-from everfit.store.log import ingest
-from everfit.store.log.frames import HEAD, MARK, outcomes_frame, predictions_frame
+from everfit.store.log import ingest, tables
+from everfit.store.log.frames import (
+    HEAD,
+    MARK,
+    Logged,
+    outcomes_frame,
+    predictions_frame,
+    row_frame,
+)
 from everfit.store.log.ingest import key_text
 from everfit.store.log.spool import START, segments
-from tests.store.log.build import Scene, frame_of
+from tests.store.log.build import Scene, encode, frame_of
 
 
 def test_what_was_spooled_is_read_back_with_its_features(scene: Scene) -> None:
@@ -48,6 +55,26 @@ def test_a_name_that_a_row_has_twice_holds_what_the_scorer_saw(scene: Scene) -> 
 
     (frame,) = scene.log.predictions("churn", columns=["age", "plan"])
     assert frame.rows() == [(2, "é\x00")]
+    spool.close()
+
+
+def test_a_plain_row_is_taken_as_it_was_sent(scene: Scene) -> None:
+    spool = scene.spool()
+    header = encode(Logged("churn", 3, "holdout", 0))
+    request, answer = b'{"age": 41,  "plan":"trial"}', b'{"id":"p-1","prediction":"yes"}'
+    spool.append(row_frame(header, 1_763_600_000_000_000, request, answer, 3))
+    (receipt,) = scene.tell(spool, {"id": "p-1", "outcome": "yes"})
+
+    drained = scene.drain()
+
+    (frame,) = scene.log.predictions("churn", columns=["id", "version", "arm", "age", "plan", "at"])
+    (row,) = frame.rows()
+    assert row[:5] == ("p-1", 3, "holdout", 41, "trial")
+    assert int(row[5].timestamp()) == 1_763_600_000
+    assert (drained.predictions, scene.states([receipt])) == (1, ["counted"])
+    with scene.log.place.database.read() as connection:
+        (kept,) = connection.execute(tables.prediction.select()).all()
+    assert (bytes(kept.request), bytes(kept.answer)) == (request, answer)
     spool.close()
 
 
@@ -132,6 +159,8 @@ def test_what_cannot_be_understood_is_kept_aside_and_the_rest_goes_on(scene: Sce
         predictions_frame(b"not JSON", b"{}", b'{"id": "x"}'),
         predictions_frame(header, b"[1]", b'{"id": "x"}'),
         predictions_frame(header, b"{}", b'{"id": "x", "version": "v99999999999"}'),
+        row_frame(header, 0, b"{}", b'{"id": "blank before it"}', 5),
+        row_frame(b"not JSON", 0, b"{}", b'{"id":"x"}', 1),
         outcomes_frame("churn", 0, b'[{"receipt": "r", "outcome": 1}]'),
         outcomes_frame("churn", 0, b'[{"receipt": "r", "id": "x", "outcome": 1, "at": "soon"}]'),
         HEAD.pack(MARK, len(body), ingest_sum(body)) + body,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from everfit.errors import ModelUnknown, Refused, SettingsError, StoreBusy, Stor
 from everfit.store import database
 from everfit.store.log import Log, place, tables
 from tests.postgres import new_server
-from tests.store.log.build import DATABASES, Scene
+from tests.store.log.build import DATABASES, DAY_US, START_US, Scene
 
 
 def test_logs_are_tested_in_every_kind_of_database() -> None:
@@ -213,3 +214,32 @@ def test_tables_of_a_server_carry_a_name_that_tells_whose_they_are(tmp_path: Pat
     assert names == set(tables.tables.tables)
     assert all(name.startswith("log_") for name in names)
     log.close()
+
+
+def test_the_span_of_a_model_is_from_its_first_to_its_newest_prediction(scene: Scene) -> None:
+    spool = scene.spool()
+    for at_us in (START_US + 5 * DAY_US, START_US + 7, START_US + 2 * DAY_US):
+        scene.predict(spool, at_us=at_us)
+    scene.predict(spool, model="prices", at_us=START_US)
+    scene.drain()
+
+    span = scene.log.span("churn")
+
+    begin = datetime(2025, 11, 20, tzinfo=UTC)
+    assert span == (begin + timedelta(microseconds=7), begin + timedelta(days=5))
+    assert scene.log.span("prices") == (begin, begin)
+    assert scene.log.span("nobody") is None
+
+
+def test_the_span_of_a_model_counts_what_was_sealed(scene: Scene) -> None:
+    spool = scene.spool()
+    scene.predict(spool, at_us=START_US)
+    scene.predict(spool, at_us=START_US + DAY_US)
+    scene.now_us = START_US + DAY_US + 1
+    scene.drain()
+    before = scene.log.span("churn")
+
+    made = scene.log.seal()
+
+    assert made
+    assert scene.log.span("churn") == before

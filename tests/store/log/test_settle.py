@@ -6,11 +6,12 @@ import random
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from everfit.store.log import ingest, settle, tables
 from everfit.store.log.settle import Earlier, standing
 from everfit.store.log.spool import segments
-from tests.store.log.build import Scene
+from tests.store.log.build import DAY_US, Scene
 
 HOUR = 3_600_000_000
 
@@ -228,4 +229,62 @@ def test_a_great_number_of_outcomes_is_settled_in_parts(
     scene.drain()
 
     assert scene.states(receipts) == ["counted"] * 30
+    spool.close()
+
+
+def test_a_drain_of_predictions_alone_changes_nothing_but_their_tables(scene: Scene) -> None:
+    spool = scene.spool()
+    scene.predict(spool)
+    scene.drain()
+    written: list[bool] = []
+
+    @event.listens_for(scene.log.place.database.engine, "begin")
+    def begin(connection: Any) -> None:
+        written.append(bool(connection.get_execution_options().get("everfit_write")))
+
+    scene.predict(spool)
+    scene.drain()
+
+    assert written.count(True) == 1  # the rows with their positions
+    spool.close()
+
+
+def test_an_outcome_that_came_too_early_finds_its_prediction_after_quiet_drains(
+    scene: Scene,
+) -> None:
+    spool = scene.spool()
+    for _ in range(3):
+        scene.predict(spool)
+        scene.drain()
+    receipts = scene.tell(spool, {"id": "late", "outcome": "yes"})
+    scene.drain()
+    assert scene.states(receipts) == ["unknown"]
+    for _ in range(2):
+        scene.predict(spool)
+        scene.drain()
+
+    scene.predict(spool, id="late")
+    scene.drain()
+
+    assert scene.states(receipts) == ["counted"]
+    spool.close()
+
+
+def test_an_outcome_without_a_label_is_kept_and_stands_in_for_nothing(scene: Scene) -> None:
+    spool = scene.spool()
+    scene.predict(spool, id="a")
+    receipts = scene.tell(spool, {"id": "a", "outcome": "yes"})
+    receipts += scene.tell(spool, {"id": "a", "outcome": "perhaps", "strange": True})
+    scene.drain()
+    scene.predict(spool, id="b")
+    scene.drain()
+    scene.now_us += 2 * DAY_US
+
+    scene.log.seal()
+
+    assert scene.states(receipts)[1] == "strange"
+    assert scene.outcomes() == {"a": "yes"}
+    with scene.log.place.database.read() as connection:
+        (kept,) = connection.execute(tables.outcome.select()).all()
+    assert bytes(kept.value) == b'"perhaps"'
     spool.close()

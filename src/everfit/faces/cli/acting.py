@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from getpass import getuser
 from pathlib import Path
 
 import typer
@@ -24,11 +25,20 @@ def do_rollback(face: Face, model: str, to: str | None, reason: str, *, yes: boo
         target = to or "the previous version"
         if not yes:
             confirm(f"Roll {model} back from {now} to {target}?", f"rollback {model}")
-        decision = house.rollback(model, to=to, by="person", reason=reason)
+        decision = house.rollback(model, to=to, by=who(), reason=reason)
     if face.as_json:
         face.data(dump(envelope("rollback", model=model, decision=decision)))
     else:
         face.data("\n".join(decision_lines(decision)))
+
+
+def who() -> str:
+    """Who gives a command, for the ledger: the user of the system that it runs as."""
+    try:
+        name = getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return "person"
+    return "person" if name == "system" else name  # that is what everfit does by itself
 
 
 def confirm(question: str, command: str) -> None:

@@ -126,6 +126,11 @@ TEMPLATE = """\
 # [models.churn.policy]        # limits and rules for this model; also .error_budget, .guardrails
 # min_gain = 0.001
 
+# [models.churn.facts]         # what only people know, for everfit score: short texts
+# privacy = "keys are hashed"  # also feature_cost, requirements, new_features, feature_tests,
+#                              # metric, inclusion
+# stale_after = "90d"          # oldest that the version may be
+
 # [models.churn.sources.orders]  # events for a model of yours that reads history
 # source = "orders/*.parquet"    # a file, pattern or database URL (then with query)
 # key = "customer"               # the column of who or what an event is about

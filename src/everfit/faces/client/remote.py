@@ -142,7 +142,8 @@ class RemoteModel:
 
         ``told`` is a dict, a list of dicts, or a frame with these columns. Telling the same again
         does no harm, so that a call is repeated until the server has said that it is safe on disk.
-        Gives how many were counted, repeated, replaced, unknown or waiting, and each one's state.
+        Gives how many were counted, repeated, replaced, unknown, waiting or strange, and the
+        state of each.
 
         Raises
         ------

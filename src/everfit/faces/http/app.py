@@ -17,7 +17,7 @@ from everfit.faces.http.errors import CLOSED, SECURE, TypeUnknown
 from everfit.faces.http.guard.door import Caller
 from everfit.faces.http.guard.rate import too_many
 from everfit.faces.http.machine.state import LARGE, State
-from everfit.faces.http.routes.failed import failed, too_busy, too_large, too_slow
+from everfit.faces.http.routes.failed import failed, too_busy, too_large, too_slow, two_hosts
 from everfit.faces.http.routes.request import Reply, Request
 from everfit.faces.http.routes.table import UNKNOWN, Route, find
 
@@ -60,6 +60,8 @@ class App:
         began = perf_counter()
         caller = Caller("", (scope.get("client") or ("",))[0])
         try:
+            if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+                raise two_hosts()
             state.door.host(headers)
             route, found = find(scope["method"], scope["path"])
             names = dict(found)

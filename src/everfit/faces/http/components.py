@@ -139,7 +139,7 @@ def _outcomes() -> dict[str, Schema]:
         record({name: by[name], **told}, needs=[name, "outcome"]) | {"additionalProperties": False}
         for name in by
     )
-    states = ["counted", "repeated", "replaced", "unknown", "waiting"]
+    states = ["counted", "repeated", "replaced", "unknown", "waiting", "strange"]
     state = {
         "id": maybe(TEXT), "key": maybe(KEY), "state": {"type": "string", "enum": states}
     }  # fmt: skip

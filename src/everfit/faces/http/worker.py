@@ -82,7 +82,7 @@ class Worker:
         app, self._fast = App(state), Fast(state)
         self._server = _Server(_config(app, self._fast, serving, self._start.grace_s))
         sockets = [socket.socket(fileno=number) for number in self._start.listening]
-        sweep = Sweep(state, app, self._server, self._spool)
+        sweep = Sweep(state, app, self._fast, self._server, self._spool)
         self._go = asyncio.Event()
         tasks = [asyncio.create_task(state.link.run()), asyncio.create_task(sweep.run())]
         loop = asyncio.get_running_loop()
@@ -145,7 +145,7 @@ class Worker:
                 self._reread(order.get("serving") or {})
             elif act == "gauge":
                 labels, about = order.get("labels") or {}, str(order.get("about", ""))
-                state.metrics.gauge(order["name"], labels, float(order["value"]), about)
+                state.metrics.gauge(order["name"], labels, order["value"], about)
             elif act == "trouble":
                 state.troubles.pop(order["name"], None)
                 if order["reason"]:

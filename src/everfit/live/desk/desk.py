@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from threading import Lock, get_ident
 from typing import Any
 
@@ -17,11 +15,12 @@ from everfit.live.arms import CANARY, CHAMPION, HOLDOUT, Arms, arm_of, version_o
 from everfit.live.desk.lane import DIRECT, KEY, Lane, Predicted, encode, key_of
 from everfit.live.desk.limits import Limits, check_rows
 from everfit.live.desk.memory import UNTOLD, Ask, Memory, ask_of, own_key
-from everfit.live.desk.outcomes import Outcomes, all_numbers, outcomes_of
+from everfit.live.desk.outcomes import Outcomes, all_numbers, outcomes_of, with_strange
 from everfit.live.desk.rows import Row, rows_of
+from everfit.live.desk.single import Answers, Identifiers, Written, plain_row, single
 from everfit.live.desk.slots import Slots
 from everfit.live.desk.version import Opened, opened
-from everfit.store.log.frames import outcomes_frame
+from everfit.store.log.frames import outcomes_frame, row_frame
 from everfit.store.log.spool import Spool
 
 EXPLAINED_ROWS = 100  # an explanation costs as much as a thousand answers
@@ -76,9 +75,7 @@ class Desk:
         self._served: dict[str, Served] = {}
         self._troubles: dict[str, str] = {}
         self._applying = Lock()
-        self._next = count().__next__
-        # ids of two processes must differ even if their clocks agree to the microsecond
-        self._salt = os.urandom(4).hex()
+        self._ids = Identifiers()
         self._home = get_ident()
 
     def models(self) -> Mapping[str, Served]:
@@ -152,13 +149,16 @@ class Desk:
         StoreFailed : the answer could not be written down, so that it is not given
         """
         served = self._served.get(model) or self.served(model)
-        rows = rows_of(body, self.limits)
-        if isinstance(rows, list):
-            return self._many(served, rows, body, version, explain, memory)[1]
+        row = plain_row(body)
+        plain = row is not None and KEY not in row
+        if row is None:
+            rows = rows_of(body, self.limits)
+            if isinstance(rows, list):
+                return self._many(served, rows, body, version, explain, memory)[1]
+            row = rows
         at_us = self._clock() // 1000
-        row = rows
-        key = key_of(row) if KEY in row else None
-        identifier = f"{at_us:013x}{self._salt}{self._next():x}"
+        key = None if plain else key_of(row)
+        identifier = self._ids.at(at_us)
         told = UNTOLD
         if (reads := served.reads) is not None:
             key = key or own_key(row, reads)
@@ -168,9 +168,27 @@ class Desk:
         if explain:
             found.contributions = lane.explain(row, told)
         answer = encode(found)
-        self._spool.append(lane.frame(at_us, body, answer, None if key is None else [key]))
+        if plain and key is None:
+            self._spool.append(row_frame(lane.plain, at_us, body, answer, len(identifier)))
+        else:
+            self._spool.append(lane.frame(at_us, body, answer, None if key is None else [key]))
         self._count(lane, 1, 1 if found.warnings else 0)
         return answer
+
+    def answering(self, model: str) -> Answers:
+        """What answers JSON bodies for a model as :meth:`predict`, until its next order.
+
+        For the thread of the event loop alone.
+        """
+        served = self.served(model)
+
+        def otherwise(body: bytes) -> bytes:
+            return self.predict(model, body)
+
+        if served.arms.split or served.reads is not None:
+            return otherwise
+        written = Written(self._spool, self._ids, self._clock)
+        return single(served.champion, written, self.slots.values, otherwise)
 
     def asks(self, model: str, rows: Sequence[Row]) -> tuple[Ask, ...]:
         """Of which keys, and until when, the rows need the history; each once.
@@ -210,9 +228,12 @@ class Desk:
         """
         served = self.served(model)
         at_us = self._clock() // 1000
-        found = outcomes_of(body, self.limits, lambda: self._identifier(at_us))
+        found = outcomes_of(body, self.limits, lambda: self._ids.at(at_us), now_us=at_us)
         if served.champion.opened.scorer.form == "values":
             all_numbers(found, model)
+        else:
+            labels = {label for one in served.versions for label in one.scorer.labels}
+            found = with_strange(found, labels)
         if found.rows:
             self._spool.append(outcomes_frame(model, at_us, found.body))
         return found
@@ -231,7 +252,7 @@ class Desk:
             keys = [key or own_key(row, reads) for key, row in zip(keys, rows, strict=True)]
             if memory is not None:
                 told = [memory.told(r, key, reads) for r, key in zip(rows, keys, strict=True)]
-        ids = [self._identifier(at_us) for _ in rows]
+        ids = [self._ids.at(at_us) for _ in rows]
         lanes: dict[Lane, list[int]] = {}
         for at, (key, identifier) in enumerate(zip(keys, ids, strict=True)):
             lanes.setdefault(self._lane(served, key or identifier, version), []).append(at)
@@ -269,10 +290,6 @@ class Desk:
         ModelUnknown : it does not answer here
         """
         return self._lane(self.served(model), "", version)
-
-    def _identifier(self, at_us: int) -> str:
-        """A unique name that sorts by time; the counter holds when the clock is set back."""
-        return f"{at_us:013x}{self._salt}{self._next():x}"
 
     def _lane(self, served: Served, key: str, version: str | None) -> Lane:
         """The lane that answers for ``key``, or the version that was asked for."""

@@ -6,7 +6,7 @@ answers here too, so that they are the worker's to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Predicted(msgspec.Struct):
 
     id: str
     prediction: _Number
-    probabilities: dict[str, float] | msgspec.UnsetType
+    probabilities: Any  # by label: a struct that is made for the labels of a version
     range: tuple[float, float] | None
     model: str | msgspec.UnsetType
     version: str
@@ -74,7 +74,7 @@ class Lane:
         self.version = opened.name
         self.row = opened.scorer.row
         self._labels = _texts(opened.scorer.labels)
-        self._width = len(opened.scorer.read_columns)
+        self.width = len(opened.scorer.read_columns)
         self.reads = opened.scorer.reads
         also = () if self.reads is None else (self.reads.key, self.reads.time or self.reads.key)
         self._names = frozenset((*(column.name for column in opened.scorer.columns), *also))
@@ -83,6 +83,8 @@ class Lane:
         self.warned = slots.slot("everfit_predictions_warned_total", labels)
         whole = encode(Logged(model=model, version=opened.placed.number, arm=arm, at_us=0))
         self._header = whole.partition(b'"at_us":')[0] + b'"at_us":'
+        self.plain = whole  # the header of plain rows' frames
+        self.named = _naming(self._labels)
 
     def answer(
         self, row: Mapping[str, Any], identifier: str, model: str | msgspec.UnsetType,
@@ -123,14 +125,23 @@ class Lane:
     ) -> Predicted:  # fmt: skip
         value, shares, warnings, around = answer
         # a row of the right size without a warning has every column and no other
-        if warnings or len(row) != self._width:
-            warnings = (*warnings, *self._unknown(row))
+        if warnings or len(row) != self.width:
+            warnings = self.all_warnings(warnings, row)
         named: Any = msgspec.UNSET
         if shares is not None:
             named = dict(zip(self._labels, shares, strict=True))
         return Predicted(
             identifier, value, named, around, model, self.version, self.arm, warnings
         )  # fmt: skip
+
+    def all_warnings(self, warnings: tuple[str, ...], row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Warnings about a row with those about columns that the model does not know.
+
+        Raises
+        ------
+        UsageError : a list or an object under such a name: rows that were wrapped in something
+        """
+        return (*warnings, *self._unknown(row))
 
     def explain(self, row: Mapping[str, Any], told: Told = UNTOLD) -> Explained:
         """Contributions of the columns to the answer to ``row``."""
@@ -221,6 +232,19 @@ def key_of(row: dict[str, Any]) -> str | None:
             do='send it as "_key": "customer-7"',
         )  # fmt: skip
     return key_text(key)
+
+
+def _naming(labels: Sequence[str]) -> Callable[[Sequence[float] | None], Any]:
+    """What names the probabilities of one row: a struct is made and written faster than a dict."""
+    fields = [(f"share_{i}", float) for i in range(len(labels))]
+    names = {name: label for (name, _), label in zip(fields, labels, strict=True)}
+    if not fields:
+        return lambda shares: msgspec.UNSET
+    try:
+        made = msgspec.defstruct("Shares", fields, rename=names, gc=False)
+    except ValueError:  # quotation marks, or a label that stands twice
+        return lambda shares: dict(zip(labels, shares or (), strict=True))
+    return lambda shares: made(*(shares or ()))
 
 
 def _texts(labels: Sequence[str]) -> tuple[str, ...]:

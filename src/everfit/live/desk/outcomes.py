@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,9 +15,11 @@ from everfit.errors import UsageError, near
 from everfit.events import key_text
 from everfit.live.desk.limits import Limits, check_rows
 from everfit.live.desk.rows import Row, decoded, objects
+from everfit.serve.past import spellings
 
 FIELDS = ("id", "key", "outcome", "at")
-STATES = ("counted", "repeated", "replaced", "unknown", "waiting")
+STATES = ("counted", "repeated", "replaced", "unknown", "waiting", "strange")
+AHEAD = timedelta(days=1)  # clocks differ, and zones are mistaken: no more than that is in it
 EXAMPLE = '{"id": "...", "outcome": "yes"} or {"key": "customer-7", "outcome": "yes"}'
 INSTANT = "2026-11-20T09:30:00Z"
 _encode = msgspec.json.Encoder().encode
@@ -25,16 +27,23 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Outcomes that may be recorded: ``rows`` as they were sent, each with a receipt."""
+    """Outcomes that may be recorded: ``rows`` as they were sent, each with a receipt.
+
+    ``strange`` are receipts of those that the model has no label for.
+    """
 
     rows: tuple[Row, ...]
     receipts: tuple[str, ...]
+    strange: frozenset[str] = frozenset()
 
     @property
     def body(self) -> bytes:
         """The JSON that the log gets."""
         pairs = zip(self.rows, self.receipts, strict=True)
-        return _encode([row | {"receipt": receipt} for row, receipt in pairs])
+        return _encode([
+            row | {"receipt": receipt} | ({"strange": True} if receipt in self.strange else {})
+            for row, receipt in pairs
+        ])  # fmt: skip
 
     def told(self, states: Mapping[str, str]) -> bytes:
         """The answer: how many of each state, and the state of each; what is not known waits."""
@@ -48,12 +57,15 @@ class Outcomes:
         return _encode({"accepted": len(each)} | numbers | {"outcomes": which})
 
 
-def outcomes_of(body: bytes, limits: Limits, receipt: Callable[[], str]) -> Outcomes:
+def outcomes_of(
+    body: bytes, limits: Limits, receipt: Callable[[], str], *, now_us: int | None = None
+) -> Outcomes:
     """The outcomes of a JSON body, one or many.
 
     Parameters
     ----------
     receipt : gives a new unique name each time
+    now_us : microseconds since 1970 UTC: a time more than a day later is refused; None: any may be
 
     Raises
     ------
@@ -68,8 +80,31 @@ def outcomes_of(body: bytes, limits: Limits, receipt: Callable[[], str]) -> Outc
             expected=f"JSON such as {EXAMPLE}", do="send each outcome as a JSON object",
         )  # fmt: skip
     check_rows(len(many), limits)
-    rows = tuple(_checked(row, at, len(many)) for at, row in enumerate(objects(many, "outcome")))
+    latest = None if now_us is None else datetime.fromtimestamp(now_us / 1e6, UTC) + AHEAD
+    rows = tuple(
+        _checked(row, f"outcome {at + 1} of {len(many)}", latest)
+        for at, row in enumerate(objects(many, "outcome"))
+    )
     return Outcomes(rows, tuple(receipt() for _ in rows))
+
+
+def with_strange(found: Outcomes, labels: Collection[str]) -> Outcomes:
+    """The same outcomes, those marked that are none of the labels of a model.
+
+    They are kept and told of, and never stand in for what was known before.
+
+    Examples
+    --------
+    >>> body = b'[{"key": "a", "outcome": "yes"}, {"key": "a", "outcome": "maybe"}]'
+    >>> found = outcomes_of(body, Limits(), iter(("r1", "r2")).__next__)
+    >>> sorted(with_strange(found, ("no", "yes")).strange)
+    ['r2']
+    """
+    pairs = zip(found.rows, found.receipts, strict=True)
+    return replace(found, strange=frozenset(
+        receipt for row, receipt in pairs
+        if not any(text in labels for text in spellings(row["outcome"]))
+    ))  # fmt: skip
 
 
 def all_numbers(found: Outcomes, model: str) -> None:
@@ -92,9 +127,8 @@ def all_numbers(found: Outcomes, model: str) -> None:
             )
 
 
-def _checked(row: Row, at: int, n: int) -> Row:
+def _checked(row: Row, where: str, latest: datetime | None) -> Row:
     """The outcome with its key as a text."""
-    where = f"outcome {at + 1} of {n}"
     extra = sorted(row.keys() - set(FIELDS))
     if extra:
         like = near(extra[0], FIELDS, n=1)
@@ -117,11 +151,11 @@ def _checked(row: Row, at: int, n: int) -> Row:
         expected = "a text, number or boolean: what really happened"
         raise _unusable(f"{where} has no outcome", row.get("outcome"), expected)
     if row.get("at") is not None:
-        row["at"] = _instant(where, row["at"])
+        row["at"] = _instant(where, row["at"], latest)
     return row
 
 
-def _instant(where: str, text: Any) -> str:
+def _instant(where: str, text: Any, latest: datetime | None) -> str:
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):
@@ -131,6 +165,12 @@ def _instant(where: str, text: Any) -> str:
         raise UsageError(
             f"{where} has a time {wrong}", got=_as_json(text),
             expected="an ISO 8601 time with its zone", do=f"send it as {INSTANT}, or none for now",
+        )  # fmt: skip
+    if latest is not None and at > latest:
+        raise UsageError(
+            f"{where} has a time in the future", got=_as_json(text),
+            expected=f"when it was known: at most {latest:%Y-%m-%dT%H:%M:%SZ}, a day from now",
+            do="check the year and the zone, or send no time for now",
         )  # fmt: skip
     return at.isoformat()
 

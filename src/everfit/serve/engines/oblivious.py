@@ -8,7 +8,7 @@ kinds of inputs: numbers rounded to float32, 0/1 for one-hot values, and ctr val
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,37 @@ class Oblivious:
         self._first_hot = len(p.numbers)
         self._most = max(known, default=0)
         self._statistics = Statistics(p, known) if p.n_ctrs else None
-        self._bit_trees = _BitTrees(model, p, self.width, view)
+        self._bit_trees = BitTrees(model, p, self.width, view)
+
+    @property
+    def trees(self) -> BitTrees:
+        """The trees behind the inputs."""
+        return self._bit_trees
+
+    @property
+    def scale_and_bias(self) -> tuple[float, float]:
+        """By what sums are multiplied, and what is added to those of the first output."""
+        return self._scale, self._bias[0]
+
+    def code(self, code: float) -> int:
+        """The code of a category as the model knows it, -1 for one that no training row had."""
+        return int(code) if code <= self._most else -1  # NaN is not <=
+
+    def plain_inputs(self) -> tuple[Sequence[int], Sequence[tuple[int, Sequence[int]]]] | None:
+        """The inputs as features; None when some are worked out.
+
+        Gives the numbers, then categories with the codes that their 0/1 inputs stand for, in the
+        order of the inputs.
+        """
+        if self._statistics is not None or self._parts.high_nan:
+            return None
+        hots: list[tuple[int, list[int]]] = []
+        for category, value in self._hots:
+            at = self._categories[category]
+            if not hots or hots[-1][0] != at:
+                hots.append((at, []))
+            hots[-1][1].append(value)
+        return self._parts.numbers, hots
 
     def row(self) -> list[float]:
         """Raw scores (k) for the features that are in the vector now."""
@@ -98,7 +128,7 @@ class Oblivious:
         return out
 
 
-class _BitTrees:
+class BitTrees:
     """Symmetric trees over float32 inputs: one row from ``inputs``, or a table (n_inputs, n)."""
 
     def __init__(self, model: Mapping[str, Any], parts: Parts, width: int, inputs: Array) -> None:
@@ -120,39 +150,39 @@ class _BitTrees:
             leaves.append(np.array(tree["leaf_values"]).reshape(-1, width))
         self._depths = [len(bits) for bits in places]
         # one more place after all splits is never true: it fills up trees of fewer than 8 splits
-        self._places = np.array([b + [len(known)] * (8 - len(b)) for b in places]).reshape(-1)
-        self._feature = np.array([f for f, _ in known] + [0])
-        self._border = np.array([b for _, b in known] + [np.inf], dtype=np.float32)
+        self.places = np.array([b + [len(known)] * (8 - len(b)) for b in places]).reshape(-1)
+        self.feature = np.array([f for f, _ in known] + [0])
+        self.border = np.array([b for _, b in known] + [np.inf], dtype=np.float32)
         self._inputs = inputs if len(inputs) else np.zeros(1, dtype=np.float32)
-        self._values = np.concatenate(leaves) if leaves else np.zeros((0, width))
-        self._flat = np.ascontiguousarray(self._values[:, 0])
-        self._starts = np.cumsum([0, *(len(item) for item in leaves)])[:-1]
+        self.values = np.concatenate(leaves) if leaves else np.zeros((0, width))
+        self._flat = np.ascontiguousarray(self.values[:, 0])
+        self.starts = np.cumsum([0, *(len(item) for item in leaves)])[:-1]
         self._width = width
 
     def row(self) -> list[float]:
         """The sums (width) for the inputs in the buffer now."""
-        bits = self._inputs.take(self._feature) > self._border
-        leaf = np.packbits(bits.take(self._places), bitorder="little")
-        at = self._starts + leaf
+        bits = self._inputs.take(self.feature) > self.border
+        leaf = np.packbits(bits.take(self.places), bitorder="little")
+        at = self.starts + leaf
         if self._width == 1:
             # accumulate adds one by one, as CatBoost and the table do; a plain sum adds pairwise
             return [np.add.accumulate(self._flat.take(at)).item(-1)]
-        return np.add.accumulate(self._values.take(at, axis=0), axis=0)[-1].tolist()  # type: ignore[no-any-return]
+        return np.add.accumulate(self.values.take(at, axis=0), axis=0)[-1].tolist()  # type: ignore[no-any-return]
 
     def table(self, inputs: Array) -> Array:
         """The sums of many rows: (n, width)."""
         n = inputs.shape[1]
         if n < _FEW:
             return self._few(np.ascontiguousarray(inputs.T))
-        bits = (inputs[self._feature] > self._border[:, None]).view(np.uint8)
+        bits = (inputs[self.feature] > self.border[:, None]).view(np.uint8)
         out = np.zeros((n, self._width))
-        places = self._places.reshape(-1, 8)
+        places = self.places.reshape(-1, 8)
         for tree, depth in enumerate(self._depths):
             leaf = np.zeros(n, dtype=np.uint8)
             for level in range(depth):
                 leaf |= bits[places[tree, level]] << np.uint8(level)
-            start = self._starts[tree]
-            values = self._values[start : start + (1 << depth)]
+            start = self.starts[tree]
+            values = self.values[start : start + (1 << depth)]
             if self._width == 1:
                 out[:, 0] += values[:, 0].take(leaf)
             else:
@@ -164,8 +194,8 @@ class _BitTrees:
         out = np.empty((len(inputs), self._width))
         for start in range(0, len(inputs), _BLOCK):
             part = inputs[start : start + _BLOCK]
-            bits = part.take(self._feature, axis=1) > self._border
-            leaf = np.packbits(bits.take(self._places, axis=1), axis=1, bitorder="little")
-            values = self._values.take(self._starts + leaf, axis=0)  # (rows, trees, width)
+            bits = part.take(self.feature, axis=1) > self.border
+            leaf = np.packbits(bits.take(self.places, axis=1), axis=1, bitorder="little")
+            values = self.values.take(self.starts + leaf, axis=0)  # (rows, trees, width)
             out[start : start + _BLOCK] = np.add.accumulate(values, axis=1)[:, -1]
         return out

@@ -24,7 +24,7 @@ from everfit import events
 from everfit.errors import StoreBusy
 from everfit.store.artefacts import told
 from everfit.store.log import tables
-from everfit.store.log.frames import Outcomes, Predictions, split
+from everfit.store.log.frames import Outcomes, Predictions, is_row, row_parts, split
 from everfit.store.log.place import Place, bulk, take_numbers
 from everfit.store.log.spool import (
     START,
@@ -64,6 +64,7 @@ class _Told(msgspec.Struct):
     id: str | None = None
     key: str | int | float | None = None
     at: str | None = None
+    strange: bool = False
 
 
 _one = msgspec.json.Decoder(_Answer).decode
@@ -75,8 +76,8 @@ _told = msgspec.json.Decoder(list[_Told]).decode
 
 # id, of, model, version, arm, at_us, key, request, answer
 _Predicted = tuple[str, str | None, str, int, str, int, str | None, bytes, bytes]
-# receipt, model, id, key, value, at_us, given, arrived_us
-_Outcome = tuple[str, str, str | None, str | None, bytes, int, bool, int]
+# receipt, model, id, key, value, at_us, given, arrived_us, state
+_Outcome = tuple[str, str, str | None, str | None, bytes, int, bool, int, int]
 
 
 @dataclass(slots=True)
@@ -86,10 +87,20 @@ class Batch:
     predictions: list[_Predicted] = field(default_factory=list)
     outcomes: list[_Outcome] = field(default_factory=list)
     positions: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    n_rows: int = 0
     n_bytes: int = 0
 
     def add(self, frame: bytes) -> None:
         """Take the rows of one frame; ``ValueError`` when it cannot be understood."""
+        self.n_bytes += len(frame)
+        if is_row(frame):
+            header, at_us, identifier, request, answer = row_parts(frame)
+            self.n_rows += 1
+            self.predictions.append((
+                identifier, None, header.model, header.version, header.arm, at_us, None, request,
+                answer,
+            ))  # fmt: skip
+            return
         parts = split(frame)
         try:
             if isinstance(parts, Predictions):
@@ -98,13 +109,7 @@ class Batch:
                 self.outcomes += _outcomes(parts)
         except msgspec.MsgspecError as error:
             raise ValueError(f"JSON that is not as it should be: {error}") from error
-        self.n_bytes += len(frame)
-
-    @property
-    def full(self) -> bool:
-        """Whether it is time to commit."""
-        n_rows = len(self.predictions) + len(self.outcomes)
-        return n_rows >= MOST_ROWS or self.n_bytes >= MOST_BYTES
+        self.n_rows = len(self.predictions) + len(self.outcomes)
 
 
 @dataclass(slots=True)
@@ -164,16 +169,20 @@ class Intake:
         def damaged(at: int, what: bytes) -> None:
             self._aside(identity, at, what)
 
+        batch, end = self._batch, offset
         for end, frame in read_segment(path, offset, damaged=damaged, ended=ended):
             try:
-                self._batch.add(frame)
+                batch.add(frame)
             except ValueError:
                 self._aside(identity, end - len(frame), frame)
-            self._batch.positions[identity] = (end, False)
-            if self._batch.full:
+            if batch.n_rows >= MOST_ROWS or batch.n_bytes >= MOST_BYTES:
+                batch.positions[identity] = (end, False)
                 self._commit()
                 if not self.go():
                     return False
+                batch = self._batch
+        if end > offset:
+            batch.positions[identity] = (end, False)
         if ended:
             end, _ = self._batch.positions.get(identity, (self._known.get(identity, START), True))
             self._batch.positions[identity] = (end, True)
@@ -225,8 +234,8 @@ class Intake:
         ])  # fmt: skip
         seq += len(batch.predictions)
         bulk(connection, tables.outcome, [
-            (seq + i, receipt, number[model], id_, key, value, at, given, arrived, None, 0)
-            for i, (receipt, model, id_, key, value, at, given, arrived)
+            (seq + i, receipt, number[model], id_, key, value, at, given, arrived, None, state)
+            for i, (receipt, model, id_, key, value, at, given, arrived, state)
             in enumerate(batch.outcomes)
         ])  # fmt: skip
 
@@ -332,7 +341,8 @@ def _outcomes(parts: Outcomes) -> list[_Outcome]:
         key = None if item.key is None or told_id is not None else key_text(item.key)
         value = _canonical(item.outcome)
         given = item.at is not None
-        rows.append((item.receipt, parts.model, told_id, key, value, at, given, parts.at_us))
+        state = tables.STRANGE if item.strange else tables.WAITING
+        rows.append((item.receipt, parts.model, told_id, key, value, at, given, parts.at_us, state))
     return rows
 
 

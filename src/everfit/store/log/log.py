@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,12 @@ from everfit.store.log.sealed.archive import Archive
 from everfit.store.log.sealed.pack import DAY_US, day_us, seal
 from everfit.store.log.settle import settle
 from everfit.store.log.spool import behind, segments, writer_lives
-from everfit.store.log.tally import tally
+from everfit.store.log.tally import extent, tally
 
 if TYPE_CHECKING:
     import polars as pl
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,13 @@ class Log:
         self._left = {}
         if not intake.take():
             return False
-        told = intake.outcomes
-        # a prediction is acknowledged before its outcome: after one more look it is in
-        with self.place.database.read() as connection:
-            mark = last_number(connection)
-        if told and not intake.take():
-            return True
+        told, mark = intake.outcomes, None
+        if told:
+            # a prediction is acknowledged before its outcome: after one more look it is in
+            with self.place.database.read() as connection:
+                mark = last_number(connection)
+            if not intake.take():
+                return True
         settle(self.place, self._archive, mark, go)
         if go() and intake.outcomes == told:
             self._left = intake.ends()
@@ -242,6 +245,17 @@ class Log:
         """How many predictions there are of each arm that has any."""
         return tally(self.place, read.Wanted(model, _us(since), _us(until)))
 
+    def span(self, model: str) -> tuple[datetime, datetime] | None:
+        """When the first and the newest prediction were made, shadows too; None: there is none.
+
+        What was removed with its day or its key counts no more.
+        """
+        found = extent(self.place, model)
+        if found is None:
+            return None
+        first, newest = (EPOCH + timedelta(microseconds=at_us) for at_us in found)
+        return first, newest
+
     def requests(self, model: str, *, after: int, most: int) -> Sequence[Repeatable]:
         """Requests to answer again in the shadow: see :mod:`everfit.store.log.repeat`."""
         return repeat.requests(self.place, model, after=after, most=most)
@@ -308,5 +322,5 @@ def _us(at: datetime | None) -> int | None:
     if at is None:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    since = at - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

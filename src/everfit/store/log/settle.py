@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, union_all, update
 
 from everfit.store.log import tables
 from everfit.store.log.place import Place, last_number, some, within
@@ -50,10 +50,17 @@ class Archive(Protocol):
         """The outcomes of predictions, by their number."""
 
 
-def settle(place: Place, archive: Archive, mark: int, go: Callable[[], bool]) -> None:
-    """Settle the outcomes with numbers up to ``mark``; all predictions before them are in."""
+def settle(place: Place, archive: Archive, mark: int | None, go: Callable[[], bool]) -> None:
+    """Settle the outcomes with numbers up to ``mark``; all predictions before them are in.
+
+    None stands for the last number: no outcome came with what was drained last.
+    """
     with place.database.read() as connection:
-        idle = _settled_to(connection) == last_number(connection)
+        if not _something_open(connection):
+            return
+        last = last_number(connection)
+        mark = last if mark is None else mark
+        idle = _settled_to(connection) == last
         if idle and not _some_waiting(connection, mark):
             return
     if not idle:
@@ -187,6 +194,15 @@ def _some_waiting(connection: Connection, mark: int) -> bool:
     return connection.execute(waits).first() is not None
 
 
+def _something_open(connection: Connection) -> bool:
+    """Whether an outcome waits or is unknown, or a shadow has not found its prediction.
+
+    If not, most drains end without writing anything: what came meanwhile is looked through when
+    the first of them comes, which is never later than it would have been.
+    """
+    return connection.execute(_OPEN).first() is not None
+
+
 def _settled_to(connection: Connection) -> int:
     table = tables.state
     found = connection.execute(select(table.c.value).where(table.c.name == "settled")).scalar()
@@ -201,6 +217,11 @@ _by_key = (
     select(_p.c.seq).where(_original, _p.c.key == _o.c.key, _p.c.at_us <= _o.c.at_us)
     .correlate(_o).order_by(_p.c.seq.desc()).limit(1).scalar_subquery()
 )  # fmt: skip
+_OPEN = union_all(
+    select(_o.c.seq).where(tables.waiting),
+    select(_o.c.seq).where(tables.unknown),
+    select(_p.c.seq).where(tables.astray),
+).limit(1)
 _WAITING = (
     select(
         _o.c.seq, _o.c.model, _o.c.id, _o.c.key, _o.c.value, _o.c.at_us, _o.c.given,

@@ -301,8 +301,8 @@ def read_segment(
     at = max(offset, START)
     with path.open("rb", buffering=0) as file:
         while data := _piece(file.fileno(), at):
-            start = at
-            while end := _end_of_frame(data, at - start):
+            start, view = at, memoryview(data)
+            while end := _end_of_frame(view, at - start):
                 yield start + end, data[at - start : end]
                 at = start + end
             if at > start:
@@ -311,7 +311,7 @@ def read_segment(
                 return
             # read anew: it was under way, perhaps, when what stands behind it was there already
             data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size - at, at)
-            if end := _end_of_frame(data, 0):
+            if end := _end_of_frame(memoryview(data), 0):
                 yield at + end, data[:end]
                 at += end
             elif follows := _next_frame(data, 1):
@@ -334,7 +334,7 @@ def _piece(fd: int, at: int) -> bytes:
     return data
 
 
-def _end_of_frame(data: bytes, at: int) -> int:
+def _end_of_frame(data: memoryview, at: int) -> int:
     """Where the frame at ``at`` ends; 0 when there is no whole frame."""
     if len(data) - at < HEAD.size:
         return 0
@@ -343,12 +343,13 @@ def _end_of_frame(data: bytes, at: int) -> int:
     end = int(start + length)
     if mark != MARK or length > MOST_BYTES or end > len(data):
         return 0
-    return end if crc32(memoryview(data)[start:end]) == check else 0
+    return end if crc32(data[start:end]) == check else 0
 
 
 def _next_frame(data: bytes, at: int) -> int:
+    view = memoryview(data)
     while (at := data.find(MARK, at)) >= 0:
-        if _end_of_frame(data, at):
+        if _end_of_frame(view, at):
             return at
         at += 1
     return 0

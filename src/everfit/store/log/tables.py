@@ -25,8 +25,8 @@ from sqlalchemy import (
 SCHEMA = 1
 
 # the states of an outcome
-WAITING, UNKNOWN, COUNTED, REPEATED, REPLACED = range(5)
-STATES = ("waiting", "unknown", "counted", "repeated", "replaced")
+WAITING, UNKNOWN, COUNTED, REPEATED, REPLACED, STRANGE = range(6)
+STATES = ("waiting", "unknown", "counted", "repeated", "replaced", "strange")
 
 tables = MetaData()
 

@@ -1,4 +1,4 @@
-"""How many predictions there are, by arm."""
+"""How many predictions there are, by arm, and over which time."""
 
 from __future__ import annotations
 
@@ -48,6 +48,22 @@ def tally(place: Place, wanted: Wanted) -> dict[str, int]:
             for frame in frames:
                 found.update(dict(frame.iter_rows()))
             return {arm: n for arm, n in sorted(found.items()) if n and wanted.arm in (None, arm)}
+
+
+def extent(place: Place, model: str) -> tuple[int, int] | None:
+    """The times of the earliest and the latest prediction in microseconds; no file is opened."""
+    p, f = tables.prediction, tables.sealed
+    with place.database.read() as connection:
+        number = place.number(connection, model)
+        fresh = select(func.min(p.c.at_us), func.max(p.c.at_us)).where(p.c.model == number)
+        sealed = select(func.min(f.c.min_at_us), func.max(f.c.max_at_us)).where(
+            f.c.model == number, f.c.kind == "predictions"
+        )
+        ends = [tuple(connection.execute(query).one()) for query in (fresh, sealed)]
+    there = [(low, high) for low, high in ends if low is not None]
+    if not there:
+        return None
+    return min(low for low, _ in there), max(high for _, high in there)
 
 
 def _arms_in(path: Path, wanted: Wanted) -> pl.DataFrame:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -176,3 +178,21 @@ def test_no_hash_can_be_used_as_a_token(tmp_path: Path) -> None:
     (kept,) = json.loads(path.read_text())["tokens"]
 
     assert Tokens(path).find(kept["sha256"].encode()) is None
+
+
+def test_tokens_that_are_made_and_revoked_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    for i in range(6):
+        make_token(path, f"old-{i}")
+    code = (
+        "import sys; from pathlib import Path;"
+        "from everfit.faces.http.guard.tokens import make_token, revoke_token;"
+        "path, name = Path(sys.argv[1]), sys.argv[2];"
+        "[make_token(path, f'{name}-{k}') for k in range(5)]; revoke_token(path, f'old-{name}')"
+    )
+
+    many = [subprocess.Popen([sys.executable, "-c", code, str(path), str(i)]) for i in range(6)]
+
+    assert [one.wait(60.0) for one in many] == [0] * 6
+    names = {token.name for token in list_tokens(path)}
+    assert names == {f"{i}-{k}" for i in range(6) for k in range(5)}

@@ -51,6 +51,7 @@ def test_outcomes_are_written_with_receipts_and_answered_with_their_states(
 
     assert plain == {
         "accepted": 4, "counted": 1, "repeated": 1, "replaced": 1, "unknown": 1, "waiting": 0,
+        "strange": 0,
         "outcomes": [
             {"id": "a", "state": "counted"},
             {"id": "a", "state": "repeated"},
@@ -61,7 +62,9 @@ def test_outcomes_are_written_with_receipts_and_answered_with_their_states(
     rows = logged(keeper)[-4:]
     receipts = [row.pop("receipt") for row in rows]
     assert len(set(receipts)) == 4
-    assert rows[2] == {"key": "7", "outcome": 1, "at": "2026-11-20T12:00:00+01:00"}
+    assert rows[2] == {
+        "key": "7", "outcome": 1, "at": "2026-11-20T12:00:00+01:00", "strange": True
+    }  # fmt: skip
     assert keeper.asked[-1]["args"] == {"model": "coin", "receipts": receipts}
 
 

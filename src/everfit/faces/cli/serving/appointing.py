@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from everfit.errors import UsageError
-from everfit.faces.cli.acting import confirm
+from everfit.faces.cli.acting import confirm, who
 from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.opening import house_of, settings_of
 from everfit.faces.cli.serving.start import place_of
@@ -22,7 +22,7 @@ def do_promote(face: Face, model: str, version: str, reason: str, *, yes: bool) 
         if not yes:
             question = f"Promote {version} of {model}, where {now} serves?"
             confirm(question, f"promote {model} {version}")
-        decision = house.promote(model, version, reason=reason)
+        decision = house.promote(model, version, reason=reason, by=who())
     _tell(face, "promote", model, decision)
 
 
@@ -42,7 +42,7 @@ def do_canary(
         if share and not yes:
             question = f"Send {share:.4g} of the keys of {model} to {version}?"
             confirm(question, f"canary {model} {version or 'VERSION'} --share {share:g}")
-        decision = house.canary(model, version, share, holdout=holdout, reason=reason)
+        decision = house.canary(model, version, share, holdout=holdout, reason=reason, by=who())
     _tell(face, "canary", model, decision)
 
 
@@ -56,7 +56,7 @@ def do_shadow(face: Face, model: str, version: str | None, reason: str, *, off: 
             do=f"everfit shadow {model} v4, or everfit shadow {model} --off",
         )
     with house_of(face) as house:
-        decision = house.shadow(model, version, reason=reason)
+        decision = house.shadow(model, version, reason=reason, by=who())
     _tell(face, "shadow", model, decision)
 
 
@@ -73,7 +73,7 @@ def do_forget(face: Face, model: str, key: str, *, yes: bool) -> None:
         log = Log.open(place.root if place.is_folder else place.store, root=place.root)
         try:
             spools = Path(settings.serve.get("spool") or place.root / "spool")
-            found = log.forget(model, key, by="person", spools=spools)
+            found = log.forget(model, key, by=who(), spools=spools)
         finally:
             log.close()
     if face.as_json:

@@ -70,9 +70,13 @@ class Door:
         found = self.tokens.find(sent[7:])
         return found is not None and found.expires is None and "predict" in found.scopes
 
-    def reread(self) -> None:
-        """Learn of tokens that were made or revoked."""
-        self.tokens.reread()
+    def is_proxy(self, address: str) -> bool:
+        """Whether an address is one of the proxies that let others in."""
+        return bool(self._proxies) and _inside(address, self._proxies)
+
+    def reread(self) -> bool:
+        """Learn of tokens that were made or revoked; whether there were any."""
+        return self.tokens.reread()
 
     def enter(
         self, headers: Mapping[bytes, bytes], address: str, scopes: tuple[str, ...]

@@ -7,12 +7,14 @@ hashes alone, and nobody can steer those.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -85,17 +87,18 @@ def make_token(
             "a token's end needs a zone", got=expires.isoformat(),
             expected="an instant such as 2026-12-31T00:00:00Z", do="add the zone",
         )  # fmt: skip
-    have = list_tokens(path)
-    if any(token.name == name for token in have):
-        raise UsageError(
-            f"there is a token {name!r} already", got=name, expected="a new name",
-            do=f"choose another, or first: everfit token revoke {name}",
-        )  # fmt: skip
     text = MARK + secrets.token_urlsafe(32)
     made = datetime.now(UTC).isoformat(timespec="seconds")
     until = None if expires is None else expires.astimezone(UTC).isoformat(timespec="seconds")
     ordered = tuple(scope for scope in SCOPES if scope in scopes)
-    _write(path, [*have, Token(name, _hash(text.encode()), ordered, made, until)])
+    with _alone(path):
+        have = list_tokens(path)
+        if any(token.name == name for token in have):
+            raise UsageError(
+                f"there is a token {name!r} already", got=name, expected="a new name",
+                do=f"choose another, or first: everfit token revoke {name}",
+            )  # fmt: skip
+        _write(path, [*have, Token(name, _hash(text.encode()), ordered, made, until)])
     return text
 
 
@@ -134,11 +137,12 @@ def revoke_token(path: Path, name: str) -> Token:
     Refused : there is no such token
     SettingsError, StoreFailed : as :func:`make_token`
     """
-    have = list_tokens(path)
-    for token in have:
-        if token.name == name:
-            _write(path, [other for other in have if other is not token])
-            return token
+    with _alone(path):
+        have = list_tokens(path)
+        for token in have:
+            if token.name == name:
+                _write(path, [other for other in have if other is not token])
+                return token
     like = near(name, [token.name for token in have])
     raise Refused(
         f"there is no token {name[:80]!r}", got=repr(name[:80]),
@@ -217,6 +221,28 @@ def _revived(plain: dict[str, Any]) -> Token:
     return token
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """The only process that changes the file, until the block ends: others wait."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _unwritten(path: Path, error: OSError) -> StoreFailed:
+    return StoreFailed(
+        f"{path.name} cannot be written", got=error.strerror or str(error),
+        expected=f"{path.parent} to be writable", do="free space, or check its rights",
+    )  # fmt: skip
+
+
 def _write(path: Path, tokens: Sequence[Token]) -> None:
     """Replace the file at once: a reader sees all old tokens or all new ones."""
     text = json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=1) + "\n"
@@ -230,9 +256,6 @@ def _write(path: Path, tokens: Sequence[Token]) -> None:
             os.fsync(file.fileno())
         new.replace(path)
     except OSError as error:
-        raise StoreFailed(
-            f"{path.name} cannot be written", got=error.strerror or str(error),
-            expected=f"{path.parent} to be writable", do="free space, or check its rights",
-        ) from error  # fmt: skip
+        raise _unwritten(path, error) from error
     finally:
         new.unlink(missing_ok=True)

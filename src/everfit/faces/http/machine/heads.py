@@ -24,10 +24,10 @@ class Bounded(Connection):
 
     _head_bytes = 0
 
-    def data_received(self, data: bytes) -> None:
+    def parse(self, data: bytes) -> None:
         """Parse what came; refuse a head that goes on and on."""
         before = self.headers
-        super().data_received(data)
+        super().parse(data)
         if self.stage != "head" or self.headers is not before:
             self._head_bytes = 0
             return

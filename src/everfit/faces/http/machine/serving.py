@@ -19,7 +19,8 @@ class Serving:
     the path of the file of tokens and ``require_token`` refuses whoever has none; ``proxies`` are
     networks whose ``proxy_header`` names a user that was let in there. ``read_s`` is the time for
     head and body of a request, ``ask_s`` that for an answer of the keeper; ``rate_per_s`` is 0 for
-    no limit. ``metrics`` is the folder where all workers count.
+    no limit. ``connections_per_client`` bounds those of one address to one worker, but for
+    ``proxies``. ``metrics`` is the folder where all workers count.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -33,6 +34,7 @@ class Serving:
     ask_s: float = 2.0
     rate_per_s: float = 0.0
     rate_burst: int = 100
+    connections_per_client: int = 1_000
     access_log: bool = False
     traces: bool = False
     metrics: str | None = None

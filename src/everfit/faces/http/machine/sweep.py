@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from everfit.errors import SettingsError
-from everfit.faces.http.machine.fast import Connection
+from everfit.faces.http.machine.fast import Connection, Fast
 from everfit.faces.http.machine.state import SPOOL, State
 from everfit.store.log.spool import Spool
 
@@ -25,8 +25,11 @@ PROBE_BYTES = 65_536
 class Sweep:
     """Looks after what no request does."""
 
-    def __init__(self, state: State, app: App, server: uvicorn.Server, spool: Spool) -> None:
-        self._state, self._app, self._server, self._spool = state, app, server, spool
+    def __init__(
+        self, state: State, app: App, fast: Fast, server: uvicorn.Server, spool: Spool
+    ) -> None:
+        self._state, self._app, self._fast = state, app, fast
+        self._server, self._spool = server, spool
         # connections whose answers are not taken: how much waited, and since when
         self._full: dict[Connection, tuple[int, float]] = {}
 
@@ -43,7 +46,8 @@ class Sweep:
                 connection.let_go(now, serving.read_s, serving.keep_alive_s)
             self._drop_full(found, now, serving.read_s)
             with suppress(SettingsError):
-                self._state.door.reread()
+                if self._state.door.reread():
+                    self._fast.renew()  # a head that was let in may be let in no more
             if SPOOL in self._state.troubles:
                 await self._try_disk()
 

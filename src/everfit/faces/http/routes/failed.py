@@ -7,7 +7,7 @@ from math import ceil
 
 import msgspec
 
-from everfit.errors import EverfitError, StoreFailed
+from everfit.errors import EverfitError, StoreFailed, UsageError
 from everfit.faces.http import oip
 from everfit.faces.http.errors import (
     BodyTooSlow,
@@ -64,6 +64,14 @@ def too_slow(read_s: float) -> BodyTooSlow:
     return BodyTooSlow(
         "the body of the request did not come in time", got=f"not all of it within {read_s:g} s",
         expected=f"the whole body within {read_s:g} s", do="send it again, in smaller parts",
+    )  # fmt: skip
+
+
+def two_hosts() -> UsageError:
+    """The refusal of a request with several Host headers: each reader might take another."""
+    return UsageError(
+        "the request has several Host headers", got="more than one", expected="one",
+        do="send one Host header: the name or address of this server",
     )  # fmt: skip
 
 

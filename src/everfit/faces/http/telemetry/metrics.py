@@ -103,9 +103,13 @@ class Metrics:
         for labels in now:
             self._slots.put(self._slots.slot("everfit_version_loaded", labels, "gauge"), 1.0)
 
-    def gauge(self, name: str, labels: Mapping[str, str], value: float, about: str) -> None:
-        """Take a number that the keeper measured; every worker has the same."""
-        self._gauges[name, as_labels(labels)] = (value, about)
+    def gauge(self, name: str, labels: Mapping[str, str], value: float | None, about: str) -> None:
+        """Take a number that the keeper knows, None to forget it; every worker has the same."""
+        series = name, as_labels(labels)
+        if value is None:
+            self._gauges.pop(series, None)
+        else:
+            self._gauges[series] = (float(value), about)
 
     def text(self, numbers: Mapping[Series, float]) -> bytes:
         """All numbers as Prometheus reads them.

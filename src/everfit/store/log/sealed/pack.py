@@ -26,9 +26,10 @@ from everfit.store.log.columns import stored_frame
 from everfit.store.log.ingest import sync_folder
 from everfit.store.log.place import Place
 from everfit.store.log.sealed.index import SPAN, write_index
-from everfit.store.log.tables import COUNTED, REPEATED
+from everfit.store.log.tables import COUNTED, REPEATED, REPLACED
 
 CHUNK = 200_000  # rows of one file; more are sealed before their day is over
+SETTLED = (COUNTED, REPEATED, REPLACED)  # outcomes that have their prediction
 STEP = 20_000  # rows that are taken out of the table at a time
 GROUP = 50_000  # rows of one row group: what a reader that wants few rows must read
 REST_US = 600 * 1_000_000  # outcomes stay in the table so long, where their state can be asked
@@ -209,7 +210,7 @@ def _next_told(place: Place, model: int, name: str, limit_us: int) -> Part | Non
     """The oldest settled outcomes that may be sealed: of one day, and not too many."""
     table = tables.outcome
     until = place.clock() - REST_US
-    mine = [table.c.model == model, table.c.state >= COUNTED, table.c.arrived_us < until]
+    mine = [table.c.model == model, table.c.state.in_(SETTLED), table.c.arrived_us < until]
     with place.database.read() as connection:
         query = select(table.c.arrived_us).where(*mine).order_by(table.c.seq).limit(1)
         oldest = connection.execute(query).scalar()
@@ -230,7 +231,7 @@ def _seal_outcomes(place: Place, part: Part) -> list[Path]:
     table = tables.outcome
     mine = (
         (table.c.model == part.model)
-        & (table.c.state >= COUNTED)
+        & table.c.state.in_(SETTLED)
         & table.c.seq.between(part.first, part.last)
     )
     with place.database.read() as connection:
