@@ -98,21 +98,23 @@ def test_rows_that_were_asked_for_are_not_drawn_again(world: Small, house: House
     assert not set(first.rows["id"]) & set(other.rows["id"])
 
 
-def test_unsure_rows_are_drawn_more_often(world: Small, house: House) -> None:
+def test_the_chance_grows_with_how_unsure_the_answer_is(world: Small, house: House) -> None:
     champion = world.store.version(MODEL, "champion")
     whole = pl.concat(list(world.record.joined(MODEL)))
     unsure = dict(zip(whole["id"], unsure_of(whole, champion.problem), strict=True))
 
     found = wanted_labels(house, Silent(world), wish(world, 40))
 
-    drawn = np.mean([unsure[name] for name in found.rows["id"]])
-    assert drawn > 2 * np.mean(list(unsure.values()))
+    doubt = np.array([unsure[name] for name in found.rows["id"]])
+    chance = found.rows["chance"].to_numpy()[np.argsort(doubt)]
+    assert (np.diff(chance) >= -1e-6).all()
+    assert chance[-1] > chance[0]
 
 
 def test_rows_whose_outcomes_still_have_time_are_left_alone(world: Small, house: House) -> None:
     found = wanted_labels(house, Silent(world), wish(world, 25, label_delay_s=86_400.0))
 
-    assert found.rows["at"].max() < world.clock.now - timedelta(days=1)
+    assert (found.rows["at"] < world.clock.now - timedelta(days=1)).all()
 
 
 def test_where_all_outcomes_are_known_nothing_is_wanted(world: Small, house: House) -> None:

@@ -9,7 +9,7 @@ from everfit.faces.cli.template import TEMPLATE
 from everfit.records import Policy
 from everfit.settings import Settings, limits_of, plan_run, read_budget, read_settings
 from everfit.settings.rules import ERRORS, READERS
-from everfit.settings.values import ENVIRONMENT, MODEL, POLICY
+from everfit.settings.values import BESIDE, ENVIRONMENT, MODEL, POLICY
 
 FULL = """
 [store]
@@ -260,9 +260,11 @@ def test_the_file_that_init_writes_is_valid_with_and_without_its_comments(tmp_pa
     settings = read_settings(write(tmp_path, text), environ={})
 
     assert as_written.models == {}
-    assert set(settings.models["churn"]) - {"policy", "sources"} <= set(MODEL)
+    assert set(settings.models["churn"]) - set(BESIDE) <= set(MODEL)
     assert set(settings.models["churn"]["sources"]["orders"]) >= {"source", "key", "time"}
-    tables = {"guardrails.plan=trial"} | {f"error_budget.{name}" for name in ERRORS}
+    tables = {"guardrails.plan=trial", "table.5 to 8 windows, to 10% worse"} | {
+        f"error_budget.{name}" for name in ERRORS
+    }
     assert set(settings.policy) == {*POLICY, *READERS, *tables}
     assert {target.name for target in settings.alerts} == {"ops", "team", "people"}
     assert settings.run["budget"] == 60.0

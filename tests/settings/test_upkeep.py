@@ -163,14 +163,22 @@ def test_every_rule_is_read(tmp_path: Path, line: str, field: str, value: object
 def test_every_field_of_upkeep_can_be_set() -> None:
     settable = {field for field, _ in READERS.values()}
 
-    assert settable | {"error_budget", "shares", "guardrails", "set_by"} == set(
+    assert settable | {"error_budget", "shares", "guardrails", "table", "set_by"} == set(
         Upkeep.__dataclass_fields__
     )
+
+
+def test_a_state_of_the_policy_table_is_overruled_by_its_name(tmp_path: Path) -> None:
+    found = upkeep(tmp_path, '[policy.table]\n"9 to 16 windows, beyond" = "search"\n')
+
+    assert found.table == {"9 to 16 windows, beyond": "search"}
+    assert found.set_by["table"] == "everfit.toml [policy]"
 
 
 @pytest.mark.parametrize(
     ("text", "line", "expected"),
     [
+        ("[policy.table]\n'9 to 16 windows, beyond' = 'dance'", 3, "one of: nothing"),
         ("label_delay = '-1d'", 2, "a time from zero"),
         ("label_delay = true", 2, "a time from zero"),
         ("window = 0", 2, "a time above zero"),

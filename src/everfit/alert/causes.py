@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from everfit.alert.kinds import DECIDED, DOING, KINDS, OTHER, WATCHES, Kind, name_of
+from everfit.alert.kinds import DECIDED, DOING, KINDS, OTHER, TRIAL, WATCHES, Kind, name_of
 from everfit.alert.message import Cause, Severity
-from everfit.records import ActKind, Alarm, Decision, Finding, Health, Upkeep
+from everfit.records import Alarm, Decision, Finding, Health, Upkeep
 
 CALM = "nothing yet"
 EVENT_S = 3_600.0  # a decision without an end is told about for at most so long a look
@@ -21,7 +21,7 @@ PERSONAL = ("promoted", "rolled_back", "paused", "resumed", "released", "canary"
 NAMES = 20  # of columns and segments that a message lists
 
 
-def causes_of(health: Health, upkeep: Upkeep, act: ActKind | None = None) -> tuple[Cause, ...]:
+def causes_of(health: Health, upkeep: Upkeep, act: str | None = None) -> tuple[Cause, ...]:
     """The causes that one look shows, those that need a person first.
 
     Parameters
@@ -72,7 +72,7 @@ def decided(decisions: Sequence[Decision], now: datetime, upkeep: Upkeep) -> tup
                 headline=decision.headline,
                 means=kind.means,
                 doing=kind.doing or WATCHES,
-                you_need=kind.person,
+                you_need=kind.person.replace("MODEL", decision.model),
                 since=decision.at,
                 decision=decision.id,
                 about=(decision.version,) if decision.version else (),
@@ -89,7 +89,7 @@ class _Group:
         self.findings, self.alarms = [], []
 
 
-def _cause(name: str, group: _Group, health: Health, upkeep: Upkeep, act: ActKind | None) -> Cause:
+def _cause(name: str, group: _Group, health: Health, upkeep: Upkeep, act: str | None) -> Cause:
     kind = KINDS.get(name, OTHER)
     state = _state(kind, group, health)
     about = _about(group)
@@ -149,17 +149,17 @@ def _worse(group: _Group, value: float | None, limit: float | None, kind: Kind) 
     return float(max(len(_about(group)), len(group.findings), 1)) if kind.counts else 1.0
 
 
-def _you_need(kind: Kind, state: Severity, act: ActKind | None) -> str:
+def _you_need(kind: Kind, state: Severity, act: str | None) -> str:
     if act == "ask_labels":
-        return "tell the outcomes of the predictions that everfit asks for"
+        return "tell the outcomes of the predictions that everfit asks for: everfit labels MODEL"
     if state != "needs_you":
         return CALM
-    if act in ("recalibrate", "retrain", "search", "roll_back"):
+    if act in (TRIAL, "recalibrate", "retrain", "search", "roll_back"):
         return CALM  # it repairs itself
     return kind.person
 
 
-def _whole(health: Health, act: ActKind | None) -> Cause:
+def _whole(health: Health, act: str | None) -> Cause:
     return Cause(
         name="health",
         state="needs_you",

@@ -117,7 +117,9 @@ _NAMES = (
     (re.compile(r"schema|values|columns|rows"), "inputs"),
 )
 WATCHES = "Everfit keeps watching."
+TRIAL = "trial"  # stands for the act while a version is tried
 DOING: Mapping[str | None, str] = {
+    TRIAL: "Everfit tries another version in the shadow, which answers once it has proved better.",
     "recalibrate": "Everfit corrects its probabilities or ranges and lets that prove itself.",
     "retrain": "Everfit fits it again on new rows; the result goes on trial in the shadow.",
     "search": "Everfit looks for a better model; what it finds goes on trial in the shadow.",
@@ -154,8 +156,9 @@ DECIDED: Mapping[str, Decided] = {
         "labels",
         "needs_you",
         "A few more outcomes would tell most about how good it is.",
-        "tell the outcomes of the predictions that everfit asks for",
+        "tell the outcomes of the predictions that everfit asks for: everfit labels MODEL",
         ends=("promoted", "recalibrated", "retrained", "searched"),
+        by_system=True,  # who draws rows by hand knows that outcomes are wanted
     ),
     "turn_failed": Decided(
         "turn",

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from everfit.alert.causes import PERSONAL, causes_of, decided
 from everfit.alert.course import UNJUDGED, Look, Patience, next_messages, still_open
-from everfit.alert.kinds import DECIDED, LEDGER
+from everfit.alert.kinds import DECIDED, LEDGER, TRIAL
 from everfit.alert.message import STEP, Message, message_of
 from everfit.alert.payload import lasted
 from everfit.errors import Refused
@@ -151,14 +151,17 @@ def _look(step: Step, acted: Step | None, upkeep: Upkeep) -> Look:
     # a year of windows stands in the record, of which the last is told
     plain = dict(step.record) | {"measured": step.record["measured"][-1:], "estimated": ()}
     health = from_plain(Health, plain)
-    act = None if acted is None else acted.record["act"]
+    act = None
+    if acted is not None:
+        waits = acted.record.get("details", {}).get("waits_for")
+        act = TRIAL if waits else acted.record["act"]
     return Look(step.at, causes_of(health, upkeep, act), judged=health.state not in UNJUDGED)
 
 
 def _decision(message: Message, upkeep: Upkeep) -> Decision:
     cause, over = message.cause, message.event == "resolved"
     rule = Because(
-        cause.headline,
+        cause.name,
         None if over else False,
         cause.measured,
         cause.low,
@@ -166,7 +169,7 @@ def _decision(message: Message, upkeep: Upkeep) -> Decision:
         cause.n,
         cause.limit,
         cause.limit_by or "default",
-        note=cause.means,
+        note=cause.means.rstrip("."),
     )
     told = cause.headline.rstrip(".")
     if over:
@@ -177,7 +180,7 @@ def _decision(message: Message, upkeep: Upkeep) -> Decision:
         kind="alerted",
         headline=f"Alert {message.alert} {WORDS[message.event]}: {told}",
         because=(rule,),
-        also_checked=() if over else (Because(f"a person needs to do: {cause.you_need}", None),),
+        also_checked=() if over else (Because("a person needs to do", None, note=cause.you_need),),
         not_done=silent,
         would_change="" if over else f"{upkeep.quiet_looks:,} looks without it: then it is over",
         at=message.at,

@@ -13,7 +13,7 @@ import polars as pl
 
 from everfit.errors import Refused
 from everfit.house.acting import House
-from everfit.house.scoring import Labelled
+from everfit.loop.gather import Record
 from everfit.maintain.labels import draw, worth
 from everfit.records import Array, Because, Decision, Problem, Step, Upkeep
 from everfit.watch.reference import answers_of, features_of
@@ -52,7 +52,7 @@ class Wanted:
     again: bool = False
 
 
-def wanted_labels(house: House, record: Labelled, wish: Wish) -> Wanted:
+def wanted_labels(house: House, record: Record, wish: Wish) -> Wanted:
     """Draw rows whose outcomes tell most, and write their ids and chances into the ledger.
 
     The same rows without an outcome give the same draw, which is written once. Rows that were
@@ -169,7 +169,7 @@ class _Traffic:
     until: datetime  # outcomes of what was asked before have had their time
 
 
-def _traffic(record: Labelled, wish: Wish) -> _Traffic:
+def _traffic(record: Record, wish: Wish) -> _Traffic:
     until = wish.now - timedelta(seconds=wish.upkeep.label_delay_s)
     since = until - timedelta(seconds=BACK)
     parts = list(record.joined(wish.model, since=since, columns=SLIM))
@@ -186,7 +186,7 @@ def _traffic(record: Labelled, wish: Wish) -> _Traffic:
     return _Traffic(whole.filter(~shadow), whole.filter(shadow), until)
 
 
-def _rows(record: Labelled, wish: Wish, ids: list[str], chances: list[float]) -> pl.DataFrame:
+def _rows(record: Record, wish: Wish, ids: list[str], chances: list[float]) -> pl.DataFrame:
     """The drawn requests as a person gets them, in the order of their ids."""
     since = wish.now - timedelta(seconds=BACK + wish.upkeep.label_delay_s)
     found = [

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from everfit.errors import ModelUnknown, Refused
 from everfit.evidence.interval import Interval
@@ -18,6 +18,9 @@ from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
 from everfit.store.contract import Alias, Mirrored, RunRow, Store, Traffic
 
+if TYPE_CHECKING:
+    from everfit.loop.lineage import Lineage
+
 SHOWN = ("candidate", "score", "state", "created_at", "run", "sha256")
 
 
@@ -26,6 +29,7 @@ class Status:
     """One model at a glance.
 
     ``state`` is ``serving``, ``no champion``, ``running``, or ``paused``: watched, and left alone.
+    ``health`` is the state of the champion by the newest look, None when nobody looked at it.
     """
 
     model: str
@@ -33,6 +37,7 @@ class Status:
     champion: Version | None
     last: Decision | None
     runs: int
+    health: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,13 @@ class Reading:
         gain, n, note = self._recorded(model, one, two)
         return Comparison(model, one, two, differs, gain, n, note)
 
+    def lineage(self, version: Version) -> Lineage:
+        """What a version was made of; see :func:`everfit.loop.lineage.lineage_of`."""
+        # here, not above: who only looks needs nothing of the loop in memory
+        from everfit.loop.lineage import lineage_of
+
+        return lineage_of(self._open(create=False), version)
+
     def close(self) -> None:
         """Let go of the store."""
         if self._store is not None:
@@ -209,7 +221,8 @@ class Reading:
         if self.is_paused(model) and not running:
             state = "paused"
         placed = None if champion is None else self._placed(champion)
-        return Status(model, state, placed, decisions[0] if decisions else None, len(runs))
+        last = decisions[0] if decisions else None
+        return Status(model, state, placed, last, len(runs), _health(store, model, champion))
 
     def _recorded(self, model: str, a: Version, b: Version) -> tuple[Interval | None, int, str]:
         for decision in self.decisions(model):
@@ -223,3 +236,11 @@ class Reading:
                     gain = Interval(ends[0], sign * because.measured, ends[1], n=because.n)
                     return gain, because.n, f"decision {decision.id}: {decision.headline}"
         return None, 0, "they were never judged on the same rows; the scores are of different rows"
+
+
+def _health(store: Store, model: str, champion: Version | None) -> str | None:
+    """The state of ``champion`` by the newest look; None when that was at another version."""
+    looks = store.steps(model, "health", last=1)
+    if not looks or champion is None or looks[-1].record["version"] != champion.name:
+        return None
+    return str(looks[-1].record["state"])

@@ -7,24 +7,26 @@ and the ledger, the steps and the log are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from everfit.errors import EverfitError
 from everfit.house.acting import VERIFY_S, House
+from everfit.house.refitting import Refit, refitted
+from everfit.loop.gather import Record
 from everfit.loop.turn.windows import scored
 from everfit.plain import from_plain
 from everfit.records import Because, Health, Policy, Step, Study, Trial, Upkeep, Version
 from everfit.release.gates import FreshLoad, load_fresh, loads, manifest_holds, reproduces
 from everfit.release.manifest import Manifest, verify
 from everfit.release.pack import libraries
-from everfit.rubric import Facts, Lived, Made, Score, Tried, score
+from everfit.rubric import Facts, Lived, Made, Refitted, Score, Tried, score
 from everfit.rubric.benefit import MOST, benefit_of
 from everfit.rubric.infra import SERVING
 from everfit.rubric.model import LEAST_TRIALS
@@ -38,26 +40,12 @@ RECENT = 28  # windows that are read for labelled rows
 SAME = 1e-9  # of a loss that a repeated trial may differ by
 
 
-class Labelled(Protocol):
-    """The record of what was asked and what turned out."""
-
-    def joined(
-        self,
-        model: str,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        columns: Sequence[str] | None = None,
-        arm: str | None = None,
-        version: int | None = None,
-    ) -> Iterator[pl.DataFrame]:
-        """As ``Log.joined``."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a score is asked with: the user's rules and words, the log if there is one, the time."""
+    """What a score is asked with: the user's rules and words, the log if there is one, the time.
+
+    ``fit_s`` is how long models may be fitted to see whether that repeats, and how they age.
+    """
 
     model: str
     now: datetime
@@ -65,7 +53,8 @@ class Asked:
     policy: Policy = field(default_factory=Policy)
     told: Mapping[str, str] = field(default_factory=dict)
     stale_after_s: float | None = None
-    record: Labelled | None = None
+    record: Record | None = None
+    fit_s: float = 0.0
 
 
 def scored_now(house: House, asked: Asked) -> Score:
@@ -199,6 +188,7 @@ def _tried(house: House, champion: Version, asked: Asked, *, sound: bool) -> Tri
     back = _before(house, champion)
     checks = () if back is None else house.checks(back)
     found: dict[str, Any] = {
+        "refitted": _refitted(house, champion, asked) if sound and asked.fit_s > 0 else None,
         "back_to": "" if back is None else back.name,
         "back": checks,
         "row_ms": None if fresh is None or fresh.row_us is None else fresh.row_us / 1000,
@@ -212,6 +202,11 @@ def _tried(house: House, champion: Version, asked: Asked, *, sound: bool) -> Tri
     except (EverfitError, OSError) as error:
         found["error"] = str(getattr(error, "what", error))[:200]
     return Tried(loaded, reproduced, libraries(), **found)
+
+
+def _refitted(house: House, champion: Version, asked: Asked) -> Refitted:
+    wish = Refit(asked.model, asked.now, asked.upkeep, asked.fit_s)
+    return refitted(lambda: house.lineage(champion), wish, asked.record)
 
 
 def _loaded(fresh: FreshLoad | None) -> tuple[Because, Because]:

@@ -48,13 +48,30 @@ class Benefit:
 
 
 @dataclass(frozen=True, slots=True)
+class Refitted:
+    """What fitting one member of the version again showed: alike twice, and how it ages.
+
+    ``equal`` says that two fits to the same rows with the same seed lost the same on each of ``n``
+    rows; None: nothing could be fitted. ``ages`` pairs of age in windows and loss as a multiple of
+    that just after the fit, from ``fits`` fits at different times. ``error`` says why not.
+    """
+
+    learner: str = ""
+    equal: bool | None = None
+    n: int = 0
+    ages: tuple[tuple[float, float], ...] = ()
+    fits: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """What was tried just now.
 
     ``loads`` and ``reproduces`` in a fresh process; ``row_ms`` of one row there; ``finite`` golden
     answers. ``explained`` counts the columns of one answer that was explained, ``off`` is how far
     base and contributions are from the answer; ``error`` why it could not. ``back`` are the checks
-    of ``back_to``, the version to go back to.
+    of ``back_to``, the version to go back to. ``refitted`` is None where nobody asked for fits.
     """
 
     loads: Because
@@ -68,6 +85,7 @@ class Tried:
     back_to: str = ""
     back: tuple[Because, ...] = ()
     benefit: Benefit | None = None
+    refitted: Refitted | None = None
 
 
 @dataclass(frozen=True, slots=True)

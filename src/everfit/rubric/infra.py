@@ -12,7 +12,7 @@ SERVING = ("released", "promoted", "rolled_back")
 
 
 def reproducible(facts: Facts) -> Found:
-    """What a repeat needs is recorded; and where a run was repeated, the losses were equal."""
+    """What a repeat needs is recorded; and fits that were repeated lost the same."""
     made = facts.made
     lacks = [
         name
@@ -32,12 +32,22 @@ def reproducible(facts: Facts) -> Found:
             f"everfit leaderboard {facts.model}",
             2,
         )
+    refitted = facts.tried.refitted
+    if refitted is not None and refitted.equal is False:
+        return nothing(
+            f"{refitted.learner} fitted twice to the same rows lost otherwise the second time",
+            f"everfit leaderboard {facts.model}",
+            2,
+        )
+    if refitted is not None and refitted.equal:
+        return whole(f"{refitted.learner} fitted twice, now: equal on {refitted.n:,} rows")
     if of:
         return whole(f"{counted(of, 'trial')} repeated from the same rows and seed, losses equal")
+    failed = "" if refitted is None else f"; {refitted.error or 'nothing could be fitted'}"
     return half(
-        "seed, data hash and libraries are recorded; no run repeated a trial yet",
-        "nothing: a later run on the same rows that makes a trial anew is compared by itself",
-        3,
+        f"seed, data hash and libraries are recorded, not repeated{failed}",
+        f"everfit score {facts.model} --fit 20s" if refitted is None else "",
+        2,
     )
 
 

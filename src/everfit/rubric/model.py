@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from everfit.evidence.interval import t_quantile
@@ -60,20 +62,33 @@ def tuned(facts: Facts) -> Found:
 
 
 def staleness(facts: Facts) -> Found:
-    """How the loss grows with age, from windows whose outcomes came."""
-    ages = facts.lived.ages
-    if len(ages) < LEAST_WINDOWS or max(a for a, _ in ages) - min(a for a, _ in ages) < LEAST_SPAN:
-        return nothing(
-            f"{counted(len(ages), 'window')} with outcomes say nothing about ageing",
-            f"send outcomes for {LEAST_WINDOWS} windows and more",
-            3,
-        )
+    """How the loss grows with age: windows whose outcomes came, or fits at earlier times."""
+    lived, refitted = facts.lived.ages, facts.tried.refitted
+    if _spread_out(lived):
+        return whole(_ageing(lived, counted(len(lived), "window")))
+    if refitted is not None and _spread_out(refitted.ages):
+        fits = counted(refitted.fits, "fit")
+        return whole(_ageing(refitted.ages, f"{fits} at earlier times"))
+    said = f"{counted(len(lived), 'window')} with outcomes say nothing about ageing"
+    if refitted is None:
+        return nothing(said, f"everfit score {facts.model} --fit 20s", 2)
+    why = refitted.error or "no times of rows are known"
+    return nothing(f"{said}; {why}", f"send outcomes for {LEAST_WINDOWS} windows and more", 3)
+
+
+def _spread_out(ages: Sequence[tuple[float, float]]) -> bool:
+    """Whether there are enough pairs, far enough apart, to speak of ageing."""
+    known = [age for age, _ in ages]
+    return len(known) >= LEAST_WINDOWS and max(known) - min(known) >= LEAST_SPAN
+
+
+def _ageing(ages: Sequence[tuple[float, float]], source: str) -> str:
     x, y = np.asarray(ages, dtype=np.float64).T
     slope, error = _slope(x, y)
     reach = t_quantile(0.975, len(x) - 2) * error
-    return whole(
-        f"loss {slope:+.1%} of what was certified per window of age (95% range "
-        f"{slope - reach:+.1%} to {slope + reach:+.1%}), {counted(len(x), 'window')}"
+    return (
+        f"loss {slope:+.1%} per window of age (95% range {slope - reach:+.1%} to "
+        f"{slope + reach:+.1%}), {source}"
     )
 
 

@@ -86,6 +86,26 @@ def test_the_draw_is_in_the_ledger_with_chances(
     assert decision.by == "person"
 
 
+def test_requests_on_which_the_shadow_disagrees_are_likelier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = coin_store(tmp_path / ".everfit")
+    champion = [Answered(f"k{i}", "champion", 1, 0.01) for i in range(N)]
+    shadow = [Answered(f"k{i}", "shadow", 2, 0.99, of=f"p{i}") for i in range(5)]
+    fill(root, [*champion, *shadow], later_s=-60.0).close()
+
+    _, out, _ = told(capsys, "labels", "coin", "--most", "30", "--json")
+
+    found = json.loads(out)
+    chances = {row["id"]: row["chance"] for row in found["rows"]}
+    disputed = {name: chance for name, chance in chances.items() if name in
+                {f"p{i}" for i in range(5)}}  # fmt: skip
+    assert found["of"] == N  # what the shadow said is no request
+    assert disputed
+    assert min(disputed.values()) > max(c for name, c in chances.items() if name not in disputed)
+
+
 def test_bringing_the_same_file_twice_counts_once(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,11 +96,24 @@ def alerts(
 
 
 @with_face
-def score(face: Face, model: Model) -> None:
+def score(
+    face: Face,
+    model: Model,
+    *,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            "--fit",
+            metavar="TIME",
+            help="Also fit a member again, to see whether that repeats and how it ages.",
+        ),
+    ] = None,
+) -> None:
     """Grade the champion by the 28 tests of the ML Test Score, most of them run now."""
     from everfit.faces.cli.keeping.score import do_score
+    from everfit.settings import read_budget
 
-    do_score(face, model)
+    do_score(face, model, 0.0 if fit is None else read_budget(fit))
 
 
 @with_face

@@ -113,9 +113,9 @@ def filled_rows(path: Path) -> list[dict[str, Any]]:
     if missing:
         raise ColumnMissing(
             f"{path.name} has no column {missing[0]!r}",
-            got=", ".join(frame.columns)[:80],
+            got=", ".join(map(repr, frame.columns))[:80],
             expected=" and ".join(NEEDED),
-            do="keep the columns that everfit labels wrote",
+            do="keep the columns that everfit labels wrote, with commas between them",
         )
     return [
         {"id": name, "outcome": value.strip() if isinstance(value, str) else value}

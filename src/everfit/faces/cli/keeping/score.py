@@ -19,8 +19,11 @@ MARKS = {0.0: "✗", 0.5: "◐", 1.0: "✓"}
 INDENT, WORD = 11, 12  # columns before what to do, and of the word for a test
 
 
-def do_score(face: Face, model: str) -> None:
-    """Grade the champion of a model and print the four sections, or one JSON object."""
+def do_score(face: Face, model: str, fit_s: float) -> None:
+    """Grade the champion of a model and print the four sections, or one JSON object.
+
+    ``fit_s`` is how long models may be fitted for it.
+    """
     settings = settings_of(face)
     told, oldest = facts_of(settings, model)
     with house_of(face, settings) as house, log_of(face, settings) as log:
@@ -34,6 +37,7 @@ def do_score(face: Face, model: str) -> None:
             told=told,
             stale_after_s=oldest,
             record=log,
+            fit_s=fit_s,
         )
         found = scored_now(house, asked)
     if face.as_json:
