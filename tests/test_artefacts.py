@@ -71,6 +71,21 @@ def place(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pl
     return Place(copy)
 
 
+def test_a_version_carries_the_rows_that_its_traffic_is_held_against(place: Place) -> None:
+    from everfit.watch import read_reference
+
+    found = read_reference(place.version, version=1)
+
+    assert found is not None
+    assert found.answers is not None
+    assert found.truth is not None
+    right = float((found.answers.argmax(axis=1) == found.truth).mean())
+    assert 30 < found.n <= 178
+    assert right > 0.7
+    assert found.loss is not None
+    assert max(usual.weight for usual in found.columns) > 0.5
+
+
 def flipped(place: Place) -> None:
     data = bytearray(place.model_file.read_bytes())
     data[len(data) // 2] ^= 1

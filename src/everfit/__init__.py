@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from everfit.faces.python.calls import assess, load, models, run
     from everfit.faces.python.estimators import Classifier, Regressor
     from everfit.faces.python.model import Model
+    from everfit.faces.python.simulating import simulate
     from everfit.faces.words.misfits import InputWarning
     from everfit.records import Policy
 
@@ -78,6 +79,7 @@ __all__ = [
     "load",
     "models",
     "run",
+    "simulate",
 ]
 
 _PLACES = {
@@ -93,6 +95,7 @@ _PLACES = {
     "load": "everfit.faces.python.calls",
     "models": "everfit.faces.python.calls",
     "run": "everfit.faces.python.calls",
+    "simulate": "everfit.faces.python.simulating",
 }
 
 

@@ -7,6 +7,7 @@ import types
 import typing
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -50,9 +51,15 @@ def from_plain(cls: type[T], plain: Mapping[str, Any]) -> T:
     >>> from_plain(Interval, {"low": 0.1, "mid": 0.2, "high": 0.3, "n": 5, "level": 0.95}).mid
     0.2
     """
+    hints = _hints(cls)  # type: ignore[arg-type]
+    return cls(**{k: _revive(hints[k], v) for k, v in plain.items() if k in hints})
+
+
+@lru_cache(maxsize=512)
+def _hints(cls: type) -> dict[str, Any]:
+    """The type of each field; to work it out costs more than to make a record."""
     hints = typing.get_type_hints(cls)
-    fields = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    return cls(**{k: _revive(hints[k], v) for k, v in plain.items() if k in fields})
+    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
 
 def _revive(hint: Any, value: Any) -> Any:

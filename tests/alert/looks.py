@@ -74,14 +74,15 @@ class Turns:
     def hold(self) -> RunHandle:
         return self.store.hold("churn", ttl_s=60.0)
 
-    def look(self, seen: Health, act: str = "nothing") -> tuple[Message, ...]:
+    def look(self, seen: Health, act: str = "nothing", waits_for: str = "") -> tuple[Message, ...]:
         """One day: a look is written down, and what it makes people hear."""
         self.now += DAY
         self.n += 1
         hold = self.hold()
         key = f"{self.now.isoformat()}/none/v1"
         self.store.note(hold, [Step("churn", "health", key, as_plain(seen), self.now)])
-        self.store.note(hold, [Step("churn", "action", key, {"act": act}, self.now)])
+        acted = {"act": act, "details": {"waits_for": waits_for} if waits_for else {}}
+        self.store.note(hold, [Step("churn", "action", key, acted, self.now)])
         told = tell(self.store, hold, "churn", self.upkeep, self.now)
         self.store.let_go(hold)
         return told

@@ -115,6 +115,13 @@ def test_maintain_says_what_is_done_about_it(turns: Turns) -> None:
     assert message.cause.you_need == "nothing yet"
 
 
+def test_while_a_version_is_tried_nobody_is_asked_to_retrain(turns: Turns) -> None:
+    (message,) = turns.look(health(FLOOR), waits_for="v2")
+
+    assert message.cause.doing.startswith("Everfit tries another version in the shadow")
+    assert message.cause.you_need == "nothing yet"
+
+
 def test_a_muted_model_is_written_down_and_told_when_the_silence_ends(turns: Turns) -> None:
     turns.store.commit(mute("churn", 2 * 86_400, by="person", reason="known", at=turns.now))
 

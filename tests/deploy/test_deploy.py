@@ -13,6 +13,7 @@ import yaml
 
 from everfit.faces.http.routes.table import ROUTES
 from everfit.faces.http.telemetry.metrics import HELP
+from everfit.live.beside.gauges import ABOUT
 from everfit.settings import read_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -94,7 +95,7 @@ def test_alerts_ask_for_metrics_that_the_server_gives() -> None:
     asked = set(re.findall(r"\beverfit_\w+", text))
 
     assert asked
-    assert {re.sub(r"_bucket$", "", name) for name in asked} <= set(HELP)
+    assert {re.sub(r"_bucket$", "", name) for name in asked} <= {*HELP, *ABOUT}
 
 
 def test_the_image_copies_files_that_are_there() -> None:

@@ -146,3 +146,63 @@ def test_the_yearly_allowance_is_kept(left):
     )
 
     assert found.act == ("retrain" if left else "nothing")
+
+
+STALE = tuple((20.0 + i, 1.6) for i in range(20))
+
+
+def test_when_the_money_of_a_year_is_spent_a_person_is_called_with_that_reason():
+    rules = replace(UPKEEP, money_a_year=10.0)
+
+    within = maintain(health(), history(losses=STALE, searches_left=0, spent=9.0), rules)
+    beyond = maintain(health(), history(losses=STALE, searches_left=0, spent=9.5), rules)
+
+    assert within.act == "retrain"
+    assert (beyond.act, beyond.details["act"]) == ("call_person", "retrain")
+    assert "no money is left this year" in beyond.headline
+    assert (beyond.because[0].measured, beyond.because[0].limit) == (10.5, 10.0)
+
+
+def test_without_a_limit_money_keeps_nobody_from_acting():
+    assert maintain(health(), history(losses=STALE, searches_left=0, spent=1e9), UPKEEP).act == (
+        "retrain"
+    )
+
+
+def test_what_costs_nothing_is_done_when_the_money_is_spent():
+    rules = replace(UPKEEP, money_a_year=0.0)
+    floor = Finding("floor", "fail", "accuracy 0.7 is below the floor 0.8", number=0.7)
+
+    assert maintain(health(findings=(floor,)), history(fallback="v2"), rules).act == "roll_back"
+
+
+def test_a_line_that_cannot_be_recalibrated_stands_in_the_way_of_nothing():
+    failed = Made("recalibrate", "", NOW, "refused")
+    told = history(adaptive=True, since_recalibrated=250, losses=STALE, made=(failed,))
+
+    assert maintain(health(), told, UPKEEP).act in ("retrain", "search")
+    assert maintain(health(), replace(told, since_recalibrated=800), UPKEEP).act == "recalibrate"
+    worked = replace(told, made=(Made("recalibrate", "v4", NOW, "on_trial"), failed))
+    assert maintain(health(), worked, UPKEEP).act == "recalibrate"
+
+
+def test_a_challenger_from_before_the_world_changed_does_not_keep_a_degraded_champion():
+    alarm = Alarm("loss", "", "degradation", 9.0, 8.0, 40, NOW)
+    ill = health(alarms=(alarm,))
+    told = history(losses=STALE, on_trial="v4")
+
+    before = maintain(ill, replace(told, trial_cut=NOW), UPKEEP)
+    later = maintain(ill, replace(told, trial_cut=NOW.replace(month=4)), UPKEEP)
+    by_hand = maintain(ill, replace(told, trial_cut=None), UPKEEP)
+
+    assert before.act in ("retrain", "search")
+    assert before.details["replaces"] == "v4"
+    assert (later.act, by_hand.act) == ("nothing", "nothing")
+    assert maintain(health(), replace(told, trial_cut=NOW), UPKEEP).act == "nothing"
+
+
+def test_what_replaces_a_challenger_and_does_not_pay_leaves_it_on_trial():
+    alarm = Alarm("loss", "", "degradation", 9.0, 8.0, 40, NOW)
+    told = history(losses=STALE, on_trial="v4", trial_cut=NOW, new_rows=10)
+
+    assert maintain(health(alarms=(alarm,)), told, UPKEEP).act == "nothing"

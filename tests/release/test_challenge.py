@@ -35,7 +35,7 @@ def test_a_version_that_passes_its_gates_is_tried_in_the_shadow() -> None:
     )
     assert found.undo == "everfit shadow m --off"
     assert found.not_done == (
-        "v7 does not serve: only predictions from 2026-02-01 00:00+00:00 on can prove it better",
+        "v7 does not serve: only predictions from 2026-02-01 00:00 UTC on can prove it better",
     )
     assert (found.at, found.version, found.run, found.by) == (NOW, "v7", "9", "system")
 
@@ -87,5 +87,5 @@ def test_why_nothing_was_made_is_told_with_what_would_change_it() -> None:
 
     assert (found.kind, found.at) == ("source_lost", NOW)
     assert found.headline == "Did not retrain: there is no file x.csv"
-    assert found.not_done == ("no version was made; v6 serves as before",)
+    assert found.not_done == ("no version was made from v6; what serves was not touched",)
     assert found.would_change == "check the path"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -31,9 +32,7 @@ def test_windows_follow_each_other_on_the_grid_of_the_loop(moved):
     _, windows = moved
 
     assert [lived.index for lived in windows] == list(range(16))
-    assert {b.start - a.start for a, b in zip(windows, windows[1:], strict=False)} == {
-        timedelta(days=1)
-    }
+    assert {b.start - a.start for a, b in pairwise(windows)} == {timedelta(days=1)}
     assert all(lived.start.timestamp() % DAY_S == 0 for lived in windows)
 
 

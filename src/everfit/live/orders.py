@@ -92,9 +92,7 @@ def trouble(name: str, reason: str) -> dict[str, Any]:
     return {"do": "trouble", "name": name, "reason": reason}
 
 
-def gauge(
-    name: str, value: float | None, about: str, labels: Mapping[str, str]
-) -> dict[str, Any]:
+def gauge(name: str, value: float | None, about: str, labels: Mapping[str, str]) -> dict[str, Any]:
     """The order to show a number in ``/metrics``; None takes it away."""
     return {"do": "gauge", "name": name, "labels": dict(labels), "value": value, "about": about}
 

@@ -10,10 +10,12 @@ aliases it moves: kill the process anywhere, start it again, and the same ledger
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from everfit.errors import Refused
+from everfit.errors import EverfitError, Refused
+from everfit.loop.turn.clocks import clock
 from everfit.loop.turn.follow import follow
 from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.known import remembering
@@ -24,7 +26,9 @@ from everfit.loop.turn.state import State, read_state
 from everfit.loop.turn.windows import close_asked, close_matured, next_window
 from everfit.store.contract import RunHandle
 
-MOST_STEPS = 10_000  # of one turn: years of windows; more means that a step does not end
+MOST_STEPS = 10_000  # of one turn: years of windows; the next turn goes on
+AGAIN = "again"  # nothing was done: an alias was moved meanwhile, and what is due is looked up anew
+MOST_AGAIN = {AGAIN: 5}  # times of one stage; a step that was written is never due again
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,11 @@ def tick(model: str, hands: Hands, hold: RunHandle) -> Ticked:
     ------
     StoreBusy : another took over: what was written stays, what was not is theirs to do
     StoreFailed, Unreachable : the store did not answer; the next turn goes on where this one was
+    EverfitError : a step is due again though it was done; what was written stays
     """
     steps: list[tuple[str, str]] = []
     decisions: list[int] = []
+    times: Counter[tuple[str, str]] = Counter()
     for line in hands.pull(model, hold):
         hands.tell(line)
     while len(steps) < MOST_STEPS:
@@ -63,6 +69,9 @@ def tick(model: str, hands: Hands, hold: RunHandle) -> Ticked:
             break
         kind, key, decision = done
         hands.tell(f"{model}: {kind} {key}")
+        times[kind, key] += 1
+        if times[kind, key] > MOST_AGAIN.get(kind, 1):
+            raise _stuck(model, kind, key)
         steps.append((kind, key))
         if decision:
             decisions.append(decision)
@@ -77,14 +86,25 @@ def _next(state: State, hands: Hands, hold: RunHandle) -> Done | None:
         except Refused as error:
             # somebody moved an alias meanwhile: what is due is worked out anew
             hands.tell(f"{state.model}: {error.what}; looking again")
-            return ("again", stage.__name__, 0)
+            return (AGAIN, stage.__name__, 0)
         if done is not None:
             return done
     return None
 
 
+def _stuck(model: str, kind: str, key: str) -> EverfitError:
+    """The error that ends a turn which would do the same for ever."""
+    again = kind == AGAIN
+    return EverfitError(
+        f"the turn of {model!r} does not come to an end",
+        got=f"{key} was refused {MOST_AGAIN[AGAIN]} times" if again else f"{kind} {key}, twice",
+        expected="a step that is done once",
+        do="the next turn tries again; if it ends so too, tell the makers of Everfit",
+    )
+
+
 def _asked(state: State, hands: Hands, hold: RunHandle) -> Done | None:
-    due = next_window(state, state.asked, hands, wait_s=hands.grace_s)
+    due = next_window(state, "asked", hands, wait_s=hands.grace_s)
     if due is None:
         return None
     step = close_asked(state, hands, *due)
@@ -94,7 +114,7 @@ def _asked(state: State, hands: Hands, hold: RunHandle) -> Done | None:
 
 def _matured(state: State, hands: Hands, hold: RunHandle) -> Done | None:
     wait_s = hands.grace_s + state.upkeep.label_delay_s
-    due = next_window(state, state.matured, hands, wait_s=wait_s)
+    due = next_window(state, "matured", hands, wait_s=wait_s)
     if due is None:
         return None
     step = close_matured(state, hands, *due)
@@ -103,6 +123,7 @@ def _matured(state: State, hands: Hands, hold: RunHandle) -> Done | None:
 
 
 STAGES: tuple[Stage, ...] = (
+    clock,
     _asked,
     _matured,
     close_challenge,

@@ -39,13 +39,14 @@ class History:
     staleness : the same, from back-tests: trained then, judged so many windows later
     made : versions that the loop made, newest first
     fits_left, searches_left : of this year's allowance; ``windows_left`` of the year
-    on_trial : the challenger in the shadow, empty for none
+    on_trial : the challenger in the shadow, empty for none; ``trial_cut`` its data cut
     adaptive : whether recalibration has proved itself for this model (its standing trial)
     since_recalibrated : outcomes known since the newest recalibration
     fallback : a version that could serve instead and verifies, empty for none
     unlabelled : predictions whose outcomes had their time and did not come
     broken : what makes the inputs unusable now, in words; empty when nothing does
     aside : windows whose rows are not to be learnt from, by their start
+    spent : what acts and calls of the last year cost, in the unit of the costs
     """
 
     now: datetime
@@ -59,6 +60,7 @@ class History:
     searches_left: int = 0
     windows_left: int = 365
     on_trial: str = ""
+    trial_cut: datetime | None = None
     adaptive: bool = False
     since_recalibrated: int = 0
     fallback: str = ""
@@ -66,3 +68,4 @@ class History:
     broken: str = ""
     aside: tuple[str, ...] = ()
     paused: bool = False
+    spent: float = 0.0

@@ -9,6 +9,7 @@ ever a challenger; whether it serves is for the trial in the shadow to say.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 from everfit.maintain.chances import age_of, chances, smoothed
 from everfit.maintain.history import History
@@ -26,6 +27,7 @@ WORDS: Mapping[ActKind, str] = {
     "call_person": "call a person",
 }
 FRESH_ROWS, FRESH_SHARE = 500, 0.05  # new rows, and of those learnt, that make a fit a new one
+PATIENCE, MOST_FAILED = 4, 5  # times as many outcomes after each try that failed; and how often
 FEW_LABELS = 0.2  # of predictions whose outcomes had their time: below it outcomes are asked for
 
 
@@ -44,6 +46,7 @@ def maintain(health: Health, history: History, upkeep: Upkeep) -> Action:
         become ``call_person``
     """
     action = _at_once(health, history, upkeep) or _weighed(health, history, upkeep)
+    action = _paid(action, health, history, upkeep)
     if action.act in ("nothing", "ask_labels", "call_person") or action.act in upkeep.acts:
         return action
     return Action(
@@ -58,6 +61,47 @@ def maintain(health: Health, history: History, upkeep: Upkeep) -> Action:
         would_change=f"{action.act!r} among the acts of the policy",
         values=action.values,
         details={"act": action.act} | dict(action.details),
+    )
+
+
+def costs(upkeep: Upkeep) -> dict[str, float]:
+    """What each act costs, in the unit of the policy; acts that are not named cost nothing."""
+    return {
+        "nothing": 0.0,
+        "recalibrate": upkeep.fit_cost / 10,
+        "retrain": upkeep.fit_cost,
+        "search": upkeep.search_cost,
+        "call_person": upkeep.call_cost,
+    }
+
+
+def _paid(action: Action, health: Health, history: History, upkeep: Upkeep) -> Action:
+    """The action, or a call for a person when the money of the year does not reach for it."""
+    most, price = upkeep.money_a_year, costs(upkeep).get(action.act, 0.0)
+    if most is None or action.act in ("nothing", "call_person") or price <= 0:
+        return action
+    if history.spent + price <= most:
+        return action
+    return Action(
+        "call_person",
+        f"{health.version}: no money is left this year to {WORDS[action.act]}",
+        because=(
+            Because(
+                "cost within the money of a year",
+                False,
+                history.spent + price,
+                limit=most,
+                limit_by=upkeep.set_by.get("money_a_year", "default"),
+                unit="in the unit of the costs",
+                note=f"{history.spent:g} were spent in the last year; this costs {price:g}",
+            ),
+            *action.because,
+        ),
+        also_checked=action.also_checked,
+        not_done=(f"Everfit did not {WORDS[action.act]}: {action.headline}",),
+        would_change="a larger money_a_year in the policy, or a year that is over",
+        values=action.values,
+        details={"act": action.act, "spent": history.spent} | dict(action.details),
     )
 
 
@@ -78,12 +122,7 @@ def policy_table(history: History, upkeep: Upkeep, loss: float) -> Table:
     prices = Prices(
         loss=loss,
         loss_cost=upkeep.loss_cost,
-        acts={
-            "nothing": 0.0,
-            "recalibrate": upkeep.fit_cost / 10,
-            "retrain": upkeep.fit_cost,
-            "search": upkeep.search_cost,
-        },
+        acts={act: costs(upkeep)[act] for act in ACTS},
         left={
             "retrain": history.fits_left,
             "search": history.searches_left,
@@ -131,7 +170,7 @@ def _at_once(health: Health, history: History, upkeep: Upkeep) -> Action | None:
                 ),
             ),
             not_done=("nothing was fitted: too little is known of how good it is",),
-            would_change="outcomes; the rows that tell most are listed",
+            would_change=f"outcomes; those that tell most: everfit labels {health.model}",
             details={"wanted": max(50, int(upkeep.call_cost / max(upkeep.label_cost, 1e-9)))},
         )
     return None
@@ -159,23 +198,9 @@ def _weighed(health: Health, history: History, upkeep: Upkeep) -> Action:
     """The act that costs least over the remaining life, among those that can be done now."""
     name = health.version
     if history.adaptive and _enough(history, upkeep):
-        return Action(
-            "recalibrate",
-            f"{name}: recalibrate it on {history.since_recalibrated:,} newer outcomes",
-            because=(
-                Because(
-                    "outcomes since the last recalibration",
-                    True,
-                    float(history.since_recalibrated),
-                    limit=float(upkeep.least_rows),
-                    limit_by=upkeep.set_by.get("least_rows", "default"),
-                    unit="rows",
-                ),
-            ),
-            would_change="fewer outcomes, or a roll back to the version that it stems from",
-            details={"again": True},
-        )
-    if history.on_trial:
+        return _again(name, history, upkeep)
+    replaces = {"replaces": history.on_trial} if _outdated(health, history) else {}
+    if history.on_trial and not replaces:
         return Action(
             "nothing",
             f"{name}: {history.on_trial} is on trial in the shadow; one trial at a time",
@@ -217,13 +242,53 @@ def _weighed(health: Health, history: History, upkeep: Upkeep) -> Action:
             "age": history.age,
             "scarce": table.scarce,
             "table": table.rows(),
-        },
+        }
+        | replaces,
     )
 
 
+def _again(name: str, history: History, upkeep: Upkeep) -> Action:
+    """The next calibration of a line that has proved itself."""
+    return Action(
+        "recalibrate",
+        f"{name}: recalibrate it on {history.since_recalibrated:,} newer outcomes",
+        because=(
+            Because(
+                "outcomes since the last recalibration",
+                True,
+                float(history.since_recalibrated),
+                limit=float(upkeep.least_rows),
+                limit_by=upkeep.set_by.get("least_rows", "default"),
+                unit="rows",
+            ),
+        ),
+        would_change="fewer outcomes, or a roll back to the version that it stems from",
+        details={"again": True},
+    )
+
+
+def _outdated(health: Health, history: History) -> bool:
+    """Whether the world changed, as measured losses proved, after what the challenger learnt from.
+
+    It has learnt the same world as the champion, and waiting for the end of its trial would only
+    keep a degraded champion longer. One that a person put there keeps its place.
+    """
+    if not history.on_trial or history.trial_cut is None:
+        return False
+    since = [alarm.since for alarm in health.alarms if alarm.budget == "degradation"]
+    return any(at is not None and at >= history.trial_cut for at in since)
+
+
 def _enough(history: History, upkeep: Upkeep) -> bool:
-    """Whether there are enough new outcomes for a line of recalibrations to go on."""
-    return history.since_recalibrated >= upkeep.least_rows
+    """Whether there are enough new outcomes for a line of recalibrations to go on.
+
+    After tries that gave no version it takes more and more of them, so that a line that cannot go
+    on stands in the way of nothing else.
+    """
+    tries = [one for one in history.made if one.act == "recalibrate"]
+    failed = sum(1 for _ in takewhile(lambda one: not one.version, tries))
+    wanted = upkeep.least_rows * int(PATIENCE ** min(failed, MOST_FAILED))
+    return history.since_recalibrated >= wanted
 
 
 def _stands(health: Health, history: History, upkeep: Upkeep, ratio: float) -> tuple[Because, ...]:

@@ -328,8 +328,8 @@ class Decision:
     not_evaluable, rolled_back, refused, interrupted, did_nothing; canary, shadow for who answers,
     incident for what could not. Of a model that is looked after: decided, recalibrated, retrained,
     searched, proven, degraded, drifted, labels_wanted, set_aside, called, source_lost,
-    source_found, rehearsed, turn_failed; paused, resumed; alerted, muted, unmuted. The sentence that a person reads is built from these fields, never
-    the other way round.
+    source_found, rehearsed, turn_failed; paused, resumed; alerted, muted, unmuted. The sentence
+    that a person reads is built from these fields, never the other way round.
     """
 
     model: str

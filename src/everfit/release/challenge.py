@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from everfit.evidence.interval import Interval
@@ -103,7 +103,7 @@ def not_made(
         kind=kind,
         headline=f"Did not {act}: {why.rule}",
         because=(why,),
-        not_done=(f"no version was made; {champion} serves as before",),
+        not_done=(f"no version was made from {champion}; what serves was not touched",),
         would_change=would_change,
         data_sha256=data_sha256,
         at=at,
@@ -137,7 +137,7 @@ def above_floor(
 
 
 def _minute(case: Challenge) -> str:
-    return (case.version.until or case.at).isoformat(sep=" ", timespec="minutes")
+    return f"{(case.version.until or case.at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _decision(

@@ -249,6 +249,7 @@ def _rolled_back(case: Tried, found: TrialVerdict) -> Decision:
 
 def _measured(case: Tried, found: TrialVerdict, rule: str, holds: bool | None) -> Because:
     gain, unit = found.gain, case.unit
+    said = found.why.replace("the new model", case.new)  # in a guard that is the older one
     level = f"false answers allowed: {short(case.level, 2)}"
     trial = f"trial {case.number}; {found.looks} look{'' if found.looks == 1 else 's'}"
     return Because(
@@ -261,7 +262,7 @@ def _measured(case: Tried, found: TrialVerdict, rule: str, holds: bool | None) -
         limit=case.policy.min_gain,
         limit_by=case.policy.set_by.get("min_gain", "default"),
         unit=LOSS,
-        note=f"{found.why}; {trial}; {level}",
+        note=f"{said}; {trial}; {level}",
     )
 
 
@@ -277,7 +278,9 @@ def _days(seconds: float) -> str:
     days = seconds / 86_400
     if days >= 1:
         return f"{days:.0f} day{'' if round(days) == 1 else 's'}"
-    return f"{seconds / 3600:.1f} hours"
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _row(

@@ -30,7 +30,7 @@ def account(study: Study, *, model: str, run: str, data_sha256: str) -> Decision
             ),
         ),
         also_checked=(
-            Because(f"it stopped: {study.stopped}", None),
+            Because("it stopped", None, note=study.stopped),
             *(
                 Because(f"{t.hypothesis.name}: {t.status.replace('_', ' ')}", None, note=t.reason)
                 for t in others

@@ -28,8 +28,9 @@ RECENT_ROWS = 1_500  # the newest of them: on Elec2 1,000 to 2,000 gave the best
 class Recent:
     """What is needed to try it: answers given before with outcomes told before, and the question.
 
-    ``frame`` has the columns id, at, version, arm, value, probabilities, outcome and outcome_at;
-    ``worst`` is the bound of a loss.
+    ``frame`` has the columns id, at, version, arm, value, probabilities, outcome and outcome_at, of
+    rows whose outcomes had their time before ``start``; ``worst`` is the bound of a loss, and
+    ``missing`` what a row without outcome counts as.
     """
 
     frame: pl.DataFrame
@@ -88,7 +89,7 @@ def newest_calibration(recent: Recent, number: int) -> Mapping[str, float] | Non
     if mine.height < LEAST_ROWS:
         return None
     problem, task = recent.problem, recent.task
-    true = outcomes(mine, problem, task, until=recent.start, missing=None).values
+    true = outcomes(mine, problem, task, until=recent.start, missing=recent.missing).values
     said = answers(mine, problem)
     known = np.flatnonzero(np.isfinite(true) & np.isfinite(said).all(axis=1))[-RECENT_ROWS:]
     if len(known) < LEAST_ROWS:

@@ -20,6 +20,7 @@ from everfit.errors import UsageError
 from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.main import main
 from everfit.faces.cli.turning.upping import command, rereading, seconds
+from everfit.faces.words.answers import state_words
 from everfit.plain import as_plain
 from everfit.records import Health, State, Step
 from everfit.store import open_store
@@ -132,6 +133,7 @@ def test_the_check_fails_when_a_model_needs_a_person_and_only_then(store, capsys
     as_json = told(capsys, "--json", "check")
 
     assert (in_words[0], as_json[0]) == (code, code)
+    assert state_words(state) in told(capsys, "status")[1]
     assert "coin v1: The loss is above what was certified." in in_words[1]
     shape = json.loads(as_json[1])
     assert (shape["ok"], shape["models"][0]["state"]) == (code == 0, state)

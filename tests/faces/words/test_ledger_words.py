@@ -140,3 +140,17 @@ def test_hash_and_e_value_are_told_only_in_full() -> None:
     assert "abab" not in short
     assert "abab" in full
     assert "log e-value 1.500, looks 3" in full
+
+
+def test_looks_after_which_nothing_was_done_are_told_once():
+    idle = [replace(decision(), id=n, kind="did_nothing", headline=f"idle {n}") for n in (1, 2, 4)]
+    moved = replace(decision(), id=3, kind="promoted", headline="moved")
+    last = replace(decision(), id=5, kind="did_nothing", headline="idle 5")
+    rows = [*idle, moved, last]
+
+    short, full = ledger_text(rows), ledger_text(rows, full=True)
+
+    assert [n for n in range(1, 6) if f"#{n}  " in short or f"#{n} " in short] == [2, 3, 5]
+    assert short.count("nothing was done once more since") == 2
+    assert all(f"idle {n}" in full for n in (1, 2, 4, 5))
+    assert "nothing was done" not in full

@@ -82,7 +82,8 @@ def test_a_lost_feed_is_told_once_and_again_when_it_is_lost_anew(scene: Scene, f
     assert (still, quiet) == ((), ())
     assert back == ("drops: it is back",)
     assert again == lost
-    assert scene.kinds() == ["source_lost", "source_lost"]
+    assert scene.kinds() == ["source_lost", "source_found", "source_lost"]
+    assert "Rows are pulled from drops again" in scene.store.decisions("m")[1].headline
     row = scene.store.decisions("m")[0]
     assert row.headline == "Nothing was pulled from drops: the feed 'drops' has vanished"
     assert row.at == NOW + timedelta(days=5)

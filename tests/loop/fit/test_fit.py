@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 
 from everfit.errors import Refused, StoreBusy
+from everfit.loop.backtest import Aged
 from everfit.loop.feed import Feed, pull_feeds, pulled_files
 from everfit.loop.fit import Fitted
 from everfit.loop.lineage import lineage_of
@@ -342,3 +344,34 @@ def test_rows_of_feeds_are_learnt_from_too(scene: Scene) -> None:
 
     assert lines == ("drops: 60 new rows",)
     assert "410 rows (60 from feeds and the log)" in made.decision.headline
+
+
+def test_how_it_ages_is_kept_with_the_step_and_takes_a_small_part_of_the_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def backtest(line: object, rows: object, *, seconds: float, seed: int) -> tuple[Aged, ...]:
+        given.append(seconds)
+        return (Aged(0, 0.0, 86_400.0, 0.5, 1.0, 90),)
+
+    monkeypatch.setattr(sys.modules["everfit.loop.fit.fit"], "backtest", backtest)
+    made = scene.fit(about="2026-01-31")
+
+    (step,) = scene.store.steps("m", "fit")
+    assert made.version is not None
+    assert [Aged(**one) for one in step.record["aged"]] == [Aged(0, 0.0, 86_400.0, 0.5, 1.0, 90)]
+    assert len(given) == 1
+    assert 0 < given[0] <= 5.0
+
+
+def test_a_back_test_that_fails_keeps_no_fit_from_being_made(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backtest(line: object, rows: object, *, seconds: float, seed: int) -> tuple[Aged, ...]:
+        raise Refused("no")
+
+    monkeypatch.setattr(sys.modules["everfit.loop.fit.fit"], "backtest", backtest)
+
+    assert scene.fit(about="2026-01-31").version is not None
+    assert scene.store.steps("m", "fit")[0].record["aged"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -66,6 +67,7 @@ def test_a_clock_that_was_set_back_closes_nothing_twice(tmp_path, table):
     now = one.clock.now
     one.clock.now = now.replace(year=now.year - 1)
 
+    assert [kind for kind, _ in one.turn().steps] == ["clock"]
     assert one.turn().steps == ()
 
 
@@ -108,8 +110,10 @@ class Failing:
 def test_a_turn_that_breaks_off_at_any_write_goes_on_to_the_same_ledger(tmp_path, table, after):
     def told(world: Small):
         decisions = [
-            (d.kind, d.headline, d.version) for d in world.store.decisions(MODEL)
+            (d.kind, re.sub(r"[\d.,]+", "#", d.headline), d.version)
+            for d in world.store.decisions(MODEL)
             if d.kind not in ("assessed", "studied", "released")
+            and not (d.run and d.kind == "did_nothing")  # a fit that broke off says so itself
         ]  # fmt: skip
         return decisions, [(s.kind, s.key) for s in world.store.steps(MODEL)]
 
@@ -117,10 +121,10 @@ def test_a_turn_that_breaks_off_at_any_write_goes_on_to_the_same_ledger(tmp_path
         return rows.with_columns(pl.col(rows.columns[0]) + 1.0)
 
     plain = small(tmp_path / "plain", *table)
+    broken = small(tmp_path / f"broken-{after}", *table)
     for _ in range(3):
         plain.live(bad)
         plain.turn()
-    broken = small(tmp_path / f"broken-{after}", *table)
     falls = 0
     for _ in range(3):
         broken.live(bad)
@@ -185,3 +189,17 @@ def test_a_hold_that_was_lost_writes_nothing(tmp_path: Path, table):
 
     assert one.store.steps(MODEL) == ()
     one.store.let_go(new)
+
+
+def test_a_champion_whose_files_changed_is_told_of_and_the_turn_goes_on(tmp_path, table):
+    one = small(tmp_path, *table)
+    one.live()
+    champion = one.store.version(MODEL, "champion")
+    (one.store.root / champion.folder / "plan.json").write_text("{}")
+
+    done = one.turn()
+
+    assert [kind for kind, _ in done.steps] == ["asked", "matured", "health", "action"]
+    assert one.kinds()[-2:] == ["not_evaluable", "called"]
+    assert "v1 can no longer be evaluated" in one.store.decisions(MODEL)[1].headline
+    assert one.turn().steps == ()

@@ -69,14 +69,14 @@ def run(
         "metric": metric,
         "task": task,
         "kinds": kinds,
-        "roles": _roles(roles, time, group, weight, drop),
+        "roles": roles_of(roles, time, group, weight, drop),
         "header": header,
         "query": query,
         "learners": learners,
         **_limits(policy),
     }
-    request = _request(settings, name, source, given, started)
-    tell = teller(_mode(progress), sys.stderr, budget_s=request.budget_s, started=started)
+    request = request_of(settings, name, source, given, started)
+    tell = teller(mode_of(progress), sys.stderr, budget_s=request.budget_s, started=started)
     with wire.house(store=store or settings.store, settings=settings) as house, tell:
         result = house.run(request, tell)
         return Model.of_run(result, house.place, request.budget_s)
@@ -121,12 +121,12 @@ def assess(
         "metric": metric,
         "task": task,
         "kinds": kinds,
-        "roles": _roles(roles, time, group, weight, drop),
+        "roles": roles_of(roles, time, group, weight, drop),
         "header": header,
         "query": query,
     }
-    request = _request(settings, name, source, given, started)
-    tell = teller(_mode(progress), sys.stderr, budget_s=request.budget_s, started=started)
+    request = request_of(settings, name, source, given, started)
+    tell = teller(mode_of(progress), sys.stderr, budget_s=request.budget_s, started=started)
     if save is None:
         save = name is not None or store is not None
     with wire.house(store=store or settings.store, settings=settings) as house, tell:
@@ -151,9 +151,15 @@ def models(*, store: str | Path | None = None) -> list[str]:
         return list(house.models())
 
 
-def _request(
+def request_of(
     settings: Settings, name: str | None, source: Any, given: Mapping[str, Any], started: float
 ) -> Request:
+    """What is asked of the loop: call, environment and settings file in one.
+
+    Raises
+    ------
+    UsageError : no source or no target is named anywhere
+    """
     plan = plan_run(settings, name, given, given_by=GIVEN_BY)
     values = dict(plan.values)
     place = values.pop("source", None)
@@ -172,13 +178,14 @@ def _request(
     return Request(data, target, name=name, policy=plan.policy, started=started, **values)
 
 
-def _roles(
+def roles_of(
     roles: Mapping[str, Role] | None,
     time: str | None,
     group: str | None,
     weight: str | None,
     drop: Sequence[str],
 ) -> dict[str, Role] | None:
+    """What each column is for, as a call may say it; None when it says nothing."""
     found: dict[str, Role] = dict(roles or {})
     named: dict[Role, str | None] = {"time": time, "group": group, "weight": weight}
     for role, column in named.items():
@@ -204,7 +211,8 @@ def _limits(policy: Policy | Mapping[str, float] | None) -> dict[str, float]:
     return limits_of(policy)
 
 
-def _mode(progress: Mode | None) -> Mode:
+def mode_of(progress: Mode | None) -> Mode:
+    """How progress is shown where nobody said it."""
     if progress is not None:
         return progress
     # a script's stderr is left alone; a person at a terminal or in a notebook wants to see it

@@ -66,13 +66,15 @@ def status_text(rows: Sequence[Status]) -> str:
 
 def _status_cells(row: Status) -> list[str]:
     champion = row.champion
+    # paused, running: said before how it is, which everfit check tells
+    state = row.health if row.state == "serving" and row.health else row.state
     if champion is None:
-        return [row.model, state_words(row.state), "-", "-", "-", str(row.runs)]
+        return [row.model, state_words(state), "-", "-", "-", str(row.runs)]
     score, places = champion.score, decimals([champion.score])
     shown = f"{metric_name(champion.problem.metric)} {number(score.mid, places)}"
     return [
         row.model,
-        state_words(row.state),
+        state_words(state),
         champion.name,
         shown,
         span(score, places),

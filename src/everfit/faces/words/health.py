@@ -13,7 +13,7 @@ from everfit.faces.words.findings import finding_lines, worst_first
 from everfit.faces.words.grid import filled, shorten
 from everfit.faces.words.ledger import when
 from everfit.plain import as_plain
-from everfit.records import Health, Performance, Regime
+from everfit.records import Finding, Health, Performance, Regime
 
 FEW = 5  # findings that are told without --verbose
 LATE_S = 300.0  # a look may be so much later than two windows
@@ -133,11 +133,20 @@ def _loss(windows: tuple[Performance, ...], bound: float | None) -> str:
 def _findings(health: Health, *, full: bool) -> list[str]:
     found = worst_first(health.findings)
     shown = found if full else [f for f in found if f.severity != "info"][:FEW]
-    lines = [line for finding in shown for line in finding_lines(finding, full=full)]
+    lines = [line for finding in shown for line in _finding(finding, health.headline, full=full)]
     if more := len(found) - len(shown):
         what = counted(more, "finding") if shown else counted(more, "thing to know")
         lines.append(shorten(f"  {what} {'more ' if shown else ''}with --verbose", 80))
     return lines
+
+
+def _finding(finding: Finding, headline: str, *, full: bool) -> list[str]:
+    """A finding; when it is the headline already, what is behind it."""
+    lines = finding_lines(finding, full=full)
+    if not headline.startswith(finding.headline):
+        return lines
+    said = len(filled("", finding.headline, indent=4))
+    return lines[said:]
 
 
 def _looked(look: Look, health: Health) -> str:

@@ -12,6 +12,7 @@ from everfit.faces.words.grid import filled, pad
 from everfit.records import Because, Decision
 
 SHOWN = 9  # of what was checked too, unless all is asked for
+IDLE = "did_nothing"
 INDENT = 14  # of what stands behind a label
 PASSED = {True: "passed", False: "failed", None: "not checked"}
 
@@ -111,13 +112,35 @@ def _bullets(label: str, texts: Sequence[str]) -> list[str]:
 def ledger_text(decisions: Iterable[Decision], *, full: bool = False) -> str:
     """Decisions, newest first, an empty line between them.
 
-    What a run left undone is told where it was decided, not again in its later decisions.
+    What a run left undone is told where it was decided, not again in its later decisions. Of looks
+    in a row after which nothing was done the newest is told, unless ``full``.
     """
     told: dict[str, set[str]] = {}
-    texts = []
+    texts: list[str] = []
+    idle: list[Decision] = []  # nothing was done since the newest text, but for the last of these
     for made in sorted(decisions, key=lambda d: (d.at, d.id)):
+        if made.kind != IDLE or full:
+            idle = []
+        elif idle:
+            del texts[-1]
+        idle.append(made)
         known = told.setdefault(made.run, set()) if made.run else set()
         fresh = tuple(text for text in made.not_done if text not in known)
         known |= set(made.not_done)
-        texts.append("\n".join(decision_lines(replace(made, not_done=fresh), full=full)))
+        lines = decision_lines(replace(made, not_done=fresh), full=full)
+        if made.kind == IDLE and len(idle) > 1:
+            lines += _bullets("Before", [_before(idle[:-1])])
+        texts.append("\n".join(lines))
+        if made.kind != IDLE:
+            idle = []
     return "\n\n".join(reversed(texts))
+
+
+def _before(idle: Sequence[Decision]) -> str:
+    """How often nothing was done before, since when, and where to read it."""
+    first = idle[0]
+    times = "once more" if len(idle) == 1 else f"{len(idle):,} times more"
+    return (
+        f"nothing was done {times} since {when(first.at)}: "
+        f"everfit why {first.model} {first.id}, or --verbose for all"
+    )

@@ -134,7 +134,7 @@ def _head(done: Simulated) -> str:
     windows = counted(len(done.windows), "window")
     if done.stopped:
         windows = f"{len(done.windows):,} of {counted(done.of, 'window')}"
-    delay = f"; outcomes after {duration(done.label_delay_s)}" if done.label_delay_s else ""
+    delay = f"; outcomes after {_length(done.label_delay_s)}" if done.label_delay_s else ""
     return (
         f"Simulated {done.model}: {windows} of {_length(done.window_s)}, "
         f"{done.n_rows:,} rows each{delay} (took {duration(done.seconds)})"

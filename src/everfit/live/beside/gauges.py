@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -69,10 +70,8 @@ class Gauges:
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            try:
+            with contextlib.suppress(EverfitError):  # the follower says that the store is away
                 self._read(self._house())
-            except EverfitError:
-                pass  # the follower of the aliases says that the store is away
             self._closed.wait(self._every_s)
 
     def _read(self, house: Looks) -> None:

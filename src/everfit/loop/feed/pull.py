@@ -22,7 +22,7 @@ from everfit.records import Because, Column, Decision, Step
 from everfit.release.manifest import verify
 from everfit.store.contract import RunHandle, Store
 
-STEP, LOST = "pulled", "source_lost"
+STEP, LOST, FOUND = "pulled", "source_lost", "source_found"
 
 
 def pull(
@@ -69,7 +69,8 @@ def pull_feeds(
     """Pull all feeds of a model; one line for each that brought something or was lost.
 
     Each pull that brought something is a step ``pulled``; a feed that cannot be used is one row
-    ``source_lost`` of the ledger, written once until it is back. The others go on.
+    ``source_lost`` of the ledger, written once until it is back, which is a row ``source_found``.
+    The others go on.
 
     Raises
     ------
@@ -133,7 +134,19 @@ def _note(
     }
     when = f"@{now.isoformat()}" if back else ""
     key = f"{found.feed}@{found.sha256[:24]}{when}"
-    store.note(hold, [Step(model, STEP, key, record, now)])
+    step = Step(model, STEP, key, record, now)
+    if not back:
+        store.note(hold, [step])
+        return
+    row = Decision(
+        model=model,
+        kind=FOUND,
+        headline=f"Rows are pulled from {found.feed} again: {found.n:,} new ones",
+        because=(Because("the feed can be read", True, float(found.n), unit="rows"),),
+        would_change="a feed that is lost again",
+        at=now,
+    )
+    store.commit(row, run=hold, steps=[step])
 
 
 def _lost(

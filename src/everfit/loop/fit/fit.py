@@ -26,6 +26,7 @@ from everfit.errors import (
     Unreachable,
 )
 from everfit.errors import StoreBusy as Busy
+from everfit.loop.backtest import Aged, backtest
 from everfit.loop.fit.job import Begun, FitJob, Fitted, Hands
 from everfit.loop.fit.made import STEP, Found, commit, refusal
 from everfit.loop.fit.recalibrate import recalibrated
@@ -40,6 +41,7 @@ from everfit.store.contract import RunHandle
 
 WORDS = {"recalibrate": "recalibrate", "retrain": "retrain", "search": "search anew"}
 BESIDE_S = 600.0  # to read, judge and pack, beside the budget, when nobody else holds the model
+BACKTEST_S, BACKTEST_SHARE = 5.0, 0.05  # most seconds to see how it ages, and most of the budget
 LOST = (SourceMissing, SourceUnreadable, Unreachable)
 
 
@@ -93,6 +95,17 @@ def _under(job: FitJob, hands: Hands, hold: RunHandle) -> Fitted:
             return refusal(job, hands, begun.handle, _why_not(job, error, rows.sha256), key)
         with shield():
             return commit(job, hands, begun, found, key)
+
+
+def _aged(job: FitJob, line: Lineage, rows: Gathered) -> tuple[Aged, ...]:
+    """How the loss of such a fit grows with its age; a small part of the budget goes there."""
+    if job.act == "recalibrate":
+        return ()
+    seconds = min(BACKTEST_S, BACKTEST_SHARE * job.budget_s)
+    try:
+        return backtest(line, rows, seconds=seconds, seed=job.seed)
+    except EverfitError:
+        return ()  # rows that cannot be used are told of by the fit itself
 
 
 def _before(job: FitJob, hands: Hands, hold: RunHandle, key: str) -> Fitted | None:
@@ -166,7 +179,7 @@ def _run(
     handle = store.begin_run(job.model, _spec(job, line, rows), under=hold)
     scratch = store.root / "staging" / f"run-{handle.id}"
     try:
-        yield Begun(handle, scratch)
+        yield Begun(handle, scratch, _aged(job, line, rows))
     except BaseException as error:
         _failed(hands, handle, error, job)
         raise

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from everfit.executors import Executor
+from everfit.loop.backtest import Aged
 from everfit.loop.gather import Record
+from everfit.plain import as_plain
 from everfit.records import Decision, Policy, Step, Upkeep, Version
 from everfit.release.challenge import Made
 from everfit.store.contract import RunHandle, Store
@@ -54,8 +56,13 @@ class FitJob:
     again: bool = False
     aside: tuple[str, ...] = ()
 
-    def step(self, version: int | None, content: str) -> tuple[Step, ...]:
-        """The step that is written with the decision about this fit on rows of a ``content``."""
+    def step(
+        self, version: int | None, content: str, aged: Sequence[Aged] = ()
+    ) -> tuple[Step, ...]:
+        """The step that is written with the decision about this fit on rows of a ``content``.
+
+        ``aged`` says how the loss of such a fit grows with its age, from a back-test.
+        """
         key = self.about or content
         if not key:
             return ()
@@ -65,6 +72,7 @@ class FitJob:
             "version": version,
             "until": self.until.isoformat(),
             "content": content,
+            "aged": [as_plain(one) for one in aged],
         }
         return (Step(self.model, "fit", key, record, self.now),)
 
@@ -95,7 +103,8 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A run under way: its handle, and a folder for what it makes meanwhile."""
+    """A run under way: its handle, a folder for what it makes meanwhile, and its back-test."""
 
     handle: RunHandle
     scratch: Path
+    aged: tuple[Aged, ...] = ()

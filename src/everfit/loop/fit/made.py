@@ -95,7 +95,7 @@ def commit(job: FitJob, hands: Hands, begun: Begun, found: Found, key: str) -> F
     result = {"assessment": as_plain(found.assessment), "study": as_plain(found.study)}
     # first, so that no version is ever without what its run found: the hold outlives the run
     store.finish_run(handle, "done", result=result)
-    step = job.step(None if refused else number, key)
+    step = job.step(None if refused else number, key, begun.aged)
     written = store.commit(
         decision, version=placed, aliases=aliases, run=handle, seen=handle.seen, steps=step
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from everfit.loop.fit.job import FitAct, FitJob
@@ -11,6 +13,10 @@ from everfit.loop.turn.state import State
 from everfit.records import Action, Decision, Health, Step
 
 RECENT_ROWS = 1_500  # outcomes that calibrate: on Elec2 1,000 to 2,000 were best
+REPEATED = ("did_nothing", "called", "labels_wanted")
+RECENT_DECISIONS = 10  # of the ledger, among which a row is looked for that says the same
+REMIND_S = 30 * 86_400.0  # after which the same is said again
+NUMBERS = re.compile(r"\d[\d,.]*(e[+-]?\d+)?%?")
 KINDS = {
     "nothing": "did_nothing",
     "ask_labels": "labels_wanted",
@@ -36,10 +42,32 @@ def decided(state: State, action: Action, health: Health) -> Decision:
     )
 
 
+def is_news(decision: Decision, newest_first: Sequence[Decision]) -> bool:
+    """Whether a row says more than the ledger does: daily repetition hides what matters.
+
+    It says no more when only its numbers differ from the last row that was not of a recalibration
+    that goes on, and that is of the last 30 days. The numbers are in the step of the action.
+    """
+    last = next((row for row in newest_first if not _goes_on(row)), None)
+    if last is None or decision.kind not in REPEATED or decision.kind != last.kind:
+        return True
+    told = _words(decision) == _words(last)
+    return not told or (decision.at - last.at).total_seconds() >= REMIND_S
+
+
+def _goes_on(row: Decision) -> bool:
+    return row.kind == "recalibrated" or (row.kind == "promoted" and " follows " in row.headline)
+
+
+def _words(decision: Decision) -> str:
+    return NUMBERS.sub("#", decision.headline)
+
+
 def action_step(state: State, key: str, action: Action) -> Step:
     """The step of an action; a fit is due while none was made for it."""
     record: dict[str, Any] = {
         "act": action.act,
+        "headline": action.headline,
         "values": dict(action.values),
         "details": dict(action.details),
     }
@@ -66,11 +94,23 @@ def job_of(state: State, hands: Hands, act: FitAct, about: str, *, again: bool) 
         policy=state.policy,
         upkeep=upkeep,
         about=about,
-        aside=tuple(sorted(start.isoformat() for start in state.aside)),
+        aside=_aside(state),
         again=again,
         # a line that has proved itself goes on without a trial, and takes nobody's place in it
         shadow=not again,
     )
+
+
+def _aside(state: State) -> tuple[str, ...]:
+    """Starts of windows, of the length that they have now, that cover all that was set aside."""
+    length = timedelta(seconds=state.upkeep.window_s)
+    found: set[str] = set()
+    for window in state.reduced["matured"]:
+        start = window.start
+        while window.start in state.aside and start < window.end:
+            found.add(start.isoformat())
+            start += length
+    return tuple(sorted(found))
 
 
 def _recent(state: State) -> datetime | None:

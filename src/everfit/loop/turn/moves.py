@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from everfit.loop.turn.courses import Course
 from everfit.loop.turn.follow import procedure_row
 from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.state import State
-from everfit.loop.turn.trials import BASE, CHALLENGER, FALLBACK, Look, challenge, guard, procedure
+from everfit.loop.turn.trials import (
+    BASE,
+    CHALLENGER,
+    FALLBACK,
+    Look,
+    challenge,
+    changed,
+    guard,
+    lasting,
+    procedure,
+)
 from everfit.records import Because, Decision, Step
 from everfit.release.trial import Tried, judge_guard, judge_trial
 from everfit.store.contract import RunHandle
@@ -24,6 +35,8 @@ def close_challenge(state: State, hands: Hands, hold: RunHandle) -> Done | None:
     """Judge the challenger on the windows that came since; promote it, drop it, or go on."""
     if state.paused:
         return None
+    if (course := changed(state, hands)) is not None:
+        return _begin_anew(state, hands, hold, course)
     found = challenge(state, hands)
     if found is None or _was_seen(state, hands, "trial", found):
         return None
@@ -65,7 +78,10 @@ def close_guard(state: State, hands: Hands, hold: RunHandle) -> Done | None:
         found = guard(state, hands, alias)
         if found is None or _was_seen(state, hands, "guard", found):
             continue
-        better = found.verdict is not None and found.verdict.kind == "better"
+        kind = "undecided" if found.verdict is None else found.verdict.kind
+        better = kind == "better" and not found.cannot
+        if kind == "worse" and not found.over:
+            return _note(state, hands, hold, "guard", found, closed="did_nothing")
         if not better and not found.over:
             return _note(state, hands, hold, "guard", found)
         checks = hands.checks(found.challenger) if better else ()
@@ -104,10 +120,45 @@ def _commit(state: State, hands: Hands, hold: RunHandle, outcome: _Outcome) -> D
     return step.kind, step.key, written.id
 
 
-def _note(state: State, hands: Hands, hold: RunHandle, kind: str, look: Look) -> Done:
-    step = Step(state.model, kind, look.key, look.record(), state.now)
+def _note(
+    state: State, hands: Hands, hold: RunHandle, kind: str, look: Look, *, closed: str = ""
+) -> Done:
+    record = look.record() | ({"closed": closed} if closed else {})
+    step = Step(state.model, kind, look.key, record, state.now)
     hands.store.note(hold, [step])
     return step.kind, step.key, 0
+
+
+def _begin_anew(state: State, hands: Hands, hold: RunHandle, course: Course) -> Done:
+    """Close a trial that was against another champion; the challenger stays in the shadow."""
+    name, record = state.versions[course.who[0]].name, course.last
+    against, why = f"v{record['champion']}", f"{state.champion.name} serves now"
+    if course.who[1] == state.root(state.champion.number).number:
+        why = f"recalibration {'goes on' if state.adaptive else 'ended'} meanwhile"
+    decision = Decision(
+        model=state.model,
+        kind="inconclusive",
+        headline=f"The trial of {name} against {against} begins anew: {why}",
+        because=(
+            Because(
+                "the trial is about what it began with",
+                False,
+                n=int(record["n"]),
+                note=f"log e {record['e']:.2f} after {record['looks']} looks",
+            ),
+        ),
+        not_done=(
+            f"what was seen beside {against} so far does not count",
+            f"{name} does not serve",
+        ),
+        would_change=f"outcomes of predictions that {name} and {state.champion.name} both answered",
+        version=name,
+        at=state.now,
+    )
+    ended = dict(record) | {"closed": decision.kind, "anew": True}
+    step = Step(state.model, "trial", f"{course.looks[-1].key}/ended", ended, state.now)
+    written = hands.store.commit(decision, run=hold, steps=[step])
+    return step.kind, step.key, written.id
 
 
 def _was_seen(state: State, hands: Hands, kind: str, look: Look) -> bool:
@@ -120,12 +171,13 @@ def _tried(state: State, look: Look, checks: Sequence[Because]) -> Tried:
         challenger=look.challenger,
         champion=state.champion,
         verdict=look.verdict,
-        upkeep=state.upkeep,
+        upkeep=lasting(state.upkeep),
         at=state.now,
         policy=state.policy,
         checks=tuple(checks),
         unit=look.unit,
-        level=look.level,
-        number=look.number,
+        level=look.terms.level,
+        number=look.terms.number,
         over=look.over,
+        cannot=look.cannot,
     )

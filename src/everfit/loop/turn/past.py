@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from everfit.loop.backtest import Aged, as_windows
 from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.state import State, certified_of
 from everfit.loop.turn.trials import CHALLENGER, FALLBACK
-from everfit.maintain import History, Made
+from everfit.maintain import History, Made, costs
 from everfit.records import Health, Window
 
 YEAR_S = 365 * 86_400.0
+OLDEST = 256  # windows: of older models the table makes no difference
 BROKEN = ("schema", "outcomes", "evaluable")  # checks whose failure makes rows unusable
 ACTS = {"recalibrated": "recalibrate", "retrained": "retrain", "searched": "search"}
 
@@ -24,7 +27,9 @@ def history_of(state: State, hands: Hands, health: Health) -> History:
     base = state.versions[state.root(state.champion.number).number]
     cut = base.until or base.created_at
     spent = (state.now - _first(state)).total_seconds() % YEAR_S
-    challenger, fallback = state.at(CHALLENGER), state.at(FALLBACK) or state.at("previous")
+    challenger = state.at(CHALLENGER)
+    before = (state.at(alias) for alias in (FALLBACK, "previous"))
+    fallback = next((v for v in before if v and v.number != state.champion.number), None)
     on_trial = challenger is not None and challenger.number != state.champion.number
     last = state.judged[-1].end if state.judged else state.now
     return History(
@@ -32,13 +37,16 @@ def history_of(state: State, hands: Hands, health: Health) -> History:
         age=max(0.0, (last - cut).total_seconds() / state.upkeep.window_s),
         learnt_rows=_learnt(hands, state),
         new_rows=sum(_known(w) for w in state.judged if w.start >= cut),
-        since_recalibrated=_since_recalibrated(state),
+        since_recalibrated=_since_recalibrated(state, hands),
         losses=_ratios(state, hands),
+        staleness=_staleness(state, hands),
         made=made,
+        spent=_spent(state, hands, made, began),
         fits_left=max(0, state.upkeep.fits_a_year - fits),
         searches_left=max(0, state.upkeep.searches_a_year - searches),
         windows_left=max(1, int((YEAR_S - spent) / state.upkeep.window_s)),
         on_trial=challenger.name if challenger is not None and on_trial else "",
+        trial_cut=challenger.until if challenger is not None and on_trial else None,
         adaptive=state.adaptive,
         fallback=fallback.name if fallback is not None else "",
         unlabelled=sum(w.facts["outcomes"]["missing"] for w in state.matured),
@@ -55,7 +63,7 @@ def _made(state: State, hands: Hands, *, began_at: str) -> tuple[Made, ...]:
     became: dict[str, tuple[str, float | None]] = {}
     for step in hands.store.steps(state.model, "trial"):
         record = step.record
-        if record.get("closed"):
+        if record.get("closed") and not record.get("anew"):
             became[f"v{record['version']}"] = (record["closed"], record.get("gain_share"))
     found = []
     for step in hands.store.steps(state.model, "fit"):
@@ -85,11 +93,36 @@ def _ratios(state: State, hands: Hands) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def _since_recalibrated(state: State) -> int:
-    """Outcomes known since the newest recalibration, or since the champion began."""
-    adapted = [n for n, root in state.roots.items() if root.adaptive]
-    newest = state.versions.get(max(adapted)) if adapted else None
-    cut = None if newest is None else newest.until
+def _staleness(state: State, hands: Hands) -> tuple[tuple[float, float], ...]:
+    """(age, loss as a multiple of that of a new model) of the newest back-test of a fit."""
+    for step in reversed(hands.store.steps(state.model, "fit")):
+        if aged := [Aged(**one) for one in step.record.get("aged", ())]:
+            found = as_windows(aged, state.upkeep.window_s)
+            return tuple(pair for pair in found if pair[0] <= OLDEST)
+    return ()
+
+
+def _spent(state: State, hands: Hands, made: Sequence[Made], began: datetime) -> float:
+    """What the fits and calls of a year cost; a call that goes on from look to look is one."""
+    price = costs(state.upkeep)
+    total = sum(price.get(one.act, 0.0) for one in made if one.version)
+    before = ""
+    for step in hands.store.steps(state.model, "action"):
+        act = step.record["act"]
+        if act == "call_person" != before and step.at >= began:
+            total += price[act]
+        before = act
+    return total
+
+
+def _since_recalibrated(state: State, hands: Hands) -> int:
+    """Outcomes known since the newest recalibration, or try at one; of all when there was none."""
+    tries = [
+        datetime.fromisoformat(step.record["until"])
+        for step in hands.store.steps(state.model, "fit")
+        if step.record["act"] == "recalibrate"
+    ]
+    cut = max(tries, default=None)
     return sum(_known(w) for w in state.judged if cut is None or w.start >= cut)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from everfit.errors import ModelUnknown
@@ -19,6 +19,7 @@ from everfit.release.handover import is_paused as handed_over
 from everfit.store.contract import Alias, Store
 from everfit.watch.matured import Certified
 
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 HORIZON_S = 366 * 86_400.0  # of windows that tests over time look back on
 
 
@@ -42,8 +43,9 @@ class Root:
 class State:
     """One model as the store has it; windows are those of the last year, oldest first.
 
-    ``aside`` holds the starts of windows whose outcomes are not believed; ``adaptive`` says that
-    recalibration has proved itself and goes on with each window.
+    ``reduced`` are all windows that there ever were, by kind, in the order in which they were
+    written; ``aside`` holds the starts of those whose outcomes are not believed; ``adaptive`` says
+    that recalibration has proved itself and goes on with each window.
     """
 
     model: str
@@ -55,6 +57,7 @@ class State:
     aliases: Mapping[str, Alias]
     asked: tuple[Window, ...]
     matured: tuple[Window, ...]
+    reduced: Mapping[str, tuple[Window, ...]]
     aside: frozenset[datetime]
     roots: Mapping[int, Root]
     adaptive: bool
@@ -96,8 +99,9 @@ def read_state(model: str, hands: Hands) -> State | None:
     champion = next((v for v in seen.versions if v.state == "champion"), None)
     if champion is None:
         return None
-    after = now - timedelta(seconds=HORIZON_S)
-    matured = known.windows("matured", after)
+    reduced = {kind: known.windows(kind, EARLIEST) for kind in ("asked", "matured")}
+    matured = _recent(reduced["matured"], now)
+    roots = _roots(known.of("fit"))
     return State(
         model=model,
         now=now,
@@ -106,12 +110,30 @@ def read_state(model: str, hands: Hands) -> State | None:
         champion=champion,
         versions={version.number: version for version in seen.versions},
         aliases=seen.aliases,
-        asked=known.windows("asked", after),
+        asked=_recent(reduced["asked"], now),
         matured=matured,
+        reduced=reduced,
         aside=_aside(known.of("action"), matured),
-        roots=_roots(known.of("fit")),
-        adaptive=_adaptive(known.of("procedure"), known.of("guard")),
+        roots=roots,
+        adaptive=_adaptive(known.of("procedure"), known.of("guard"))
+        and not _left(champion, roots, known.of("follow")),
         paused=seen.newest is not None and handed_over((seen.newest,)),
+    )
+
+
+def _recent(windows: Sequence[Window], now: datetime) -> tuple[Window, ...]:
+    """Windows of the last year, oldest first; what a clock that was ahead left is not over yet."""
+    after = now - timedelta(seconds=HORIZON_S)
+    found = [window for window in windows if window.start > after and window.end <= now]
+    return tuple(sorted(found, key=lambda window: window.start))
+
+
+def _left(champion: Version, roots: Mapping[int, Root], followed: Sequence[Step]) -> bool:
+    """Whether the champion was recalibrated, and somebody went back to it as it was."""
+    line = Root(champion.number, adaptive=True)
+    return (champion.number not in roots or not roots[champion.number].adaptive) and any(
+        step.record["became"] == "promoted" and roots.get(int(step.key[1:])) == line
+        for step in followed
     )
 
 

@@ -2,57 +2,77 @@
 
 Both are the same test over time on predictions that neither version could learn from, read from the
 matured windows. The level of each trial follows from the trials before it, so that of all
-promotions for years few are false.
+promotions for years few are false. It is set at the first look and stays.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from everfit.evidence.online.budget import Budget
+from everfit.evidence.online.levels import LEAST, e_lond, e_lord
 from everfit.evidence.online.levels import Decision as Earlier
-from everfit.evidence.online.levels import e_lond, e_lord
 from everfit.evidence.trial.differences import Differences
 from everfit.evidence.trial.dispersion import Dependence
 from everfit.evidence.trial.verdict import TrialVerdict, trial_verdict
+from everfit.loop.turn.courses import Course, courses, ended_until, open_of
 from everfit.loop.turn.hands import Hands
+from everfit.loop.turn.lines import believed
 from everfit.loop.turn.state import Root, State, certified_of
-from everfit.records import Version, Window
+from everfit.records import Step, Upkeep, Version, Window
 
 CHALLENGER, FALLBACK, BASE = "shadow", "fallback", "base"
-DAY_S, WEEK_S = 86_400.0, 7 * 86_400.0
+DAY_S, WEEK_S, YEAR_S = 86_400.0, 7 * 86_400.0, 365 * 86_400.0
 MOST_SEASON = 48  # looks: a longer season would keep a trial waiting for weeks
 FUTILE = 0.05  # chance of giving up a challenger that would be worth its while
+GUARD_SHARE = 0.1  # of what a year has left for going back, each guard may spend
+BRANCHES = ("promotion", "rollback", "degradation", "drift")
+RECENT = 200  # rows of the ledger, among which the last move of an alias is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a trial is held to, from its first look on; ``number`` is its own, from 1.
+
+    ``margin`` None asks for better only; ``least_gain`` is in the unit of the loss.
+    """
+
+    level: float
+    number: int
+    margin: float | None = None
+    least_gain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at a trial: who against whom, the level, and what it says so far.
+    """One look at a trial: who against whom, the terms, and what it says so far.
 
-    ``until`` is the end of the last window that was read; ``over`` says that its time is up;
-    ``verdict`` is None while not one window speaks of both.
+    ``until`` is the end of the last window that was read; ``over`` says that its time is up, and
+    ``cannot`` why there is nothing to compare; ``verdict`` is None while not one window speaks of
+    both.
     """
 
     challenger: Version
     champion: Version
     root: Root
+    line: int  # of the champion: the version that it stems from
     verdict: TrialVerdict | None
-    level: float
+    terms: Terms
     began: datetime
     until: datetime
     unit: float  # of the loss: gains of the verdict are shares of it
     loss: float  # certified of the champion
-    over: bool
-    number: int  # of this trial in the life of the model, from 1
+    over: bool = False
+    cannot: str = ""
 
     @property
     def key(self) -> str:
-        """What the look is kept under."""
-        return f"{self.root.name}@{self.until.isoformat()}"
+        """What the look is kept under; that its time is up is news without a new window too."""
+        return f"{self.root.name}@{self.until.isoformat()}{'/over' if self.over else ''}"
 
     def record(self) -> dict[str, Any]:
         """The look as a step keeps it."""
@@ -60,10 +80,14 @@ class Look:
             "root": self.root.name,
             "version": self.challenger.number,
             "champion": self.champion.number,
+            "line": self.line,
             "began": self.began.isoformat(),
             "until": self.until.isoformat(),
             "over": self.over,
-            "level": self.level,
+            "level": self.terms.level,
+            "number": self.terms.number,
+            "margin": self.terms.margin,
+            "least_gain": self.terms.least_gain,
         }
         verdict = self.verdict
         if verdict is None:
@@ -78,6 +102,20 @@ class Look:
         }
 
 
+def changed(state: State, hands: Hands) -> Course | None:
+    """The trial of the challenger that was against another champion, or as something else.
+
+    A person promoted somebody, or recalibration began or ended: what was seen is about another
+    question, and the trial begins anew.
+    """
+    challenger = state.at(CHALLENGER)
+    if challenger is None or challenger.number == state.champion.number:
+        return None
+    course = open_of(_courses(hands, state, "trial"), challenger.number)
+    who = (challenger.number, _line(state), state.adaptive)
+    return None if course is None or course.who == who else course
+
+
 def challenge(state: State, hands: Hands) -> Look | None:
     """The newest look at the challenger in the shadow; None when there is nothing new to see."""
     challenger = state.at(CHALLENGER)
@@ -85,15 +123,21 @@ def challenge(state: State, hands: Hands) -> Look | None:
         return None
     # where recalibration goes on, the challenger is tried as it would be recalibrated
     root = Root(challenger.number, adaptive=state.adaptive)
-    read = _windows(state, root)
-    began = read[0].start if read else challenger.created_at
-    over = state.now - began >= timedelta(seconds=state.upkeep.trial_s)
+    trials = _courses(hands, state, "trial")
+    read = _windows(state, hands, root, ended_until(trials))
+    began = read[0].start if read else _moved_at(state, hands, CHALLENGER)
+    over = _lasted(state, began, lasting(state.upkeep).trial_s)
     if not read and not over:
         return None
-    earlier = _closed(hands, state, "trial")
-    # one trial at a time, each on windows after the verdict on the one before
-    level = e_lord(earlier, _budget(state).discoveries)
-    return replace(_look(state, hands, root, read, level, len(earlier) + 1), began=began, over=over)
+    policy, upkeep = state.policy, state.upkeep
+
+    def terms(earlier: Sequence[Earlier]) -> Terms:
+        # one trial at a time, each on windows after the verdict on the one before
+        level = e_lord(earlier, _budget(state).discoveries)
+        return Terms(level, len(earlier) + 1, upkeep.margin or None, policy.min_gain)
+
+    held = _terms(trials, (root.number, _line(state), root.adaptive), terms)
+    return replace(_look(state, hands, root, read, held), began=began, over=over)
 
 
 def procedure(state: State, hands: Hands) -> Look | None:
@@ -101,71 +145,85 @@ def procedure(state: State, hands: Hands) -> Look | None:
     root = Root(state.champion.number, adaptive=True)
     if state.adaptive or state.root(state.champion.number).adaptive:
         return None
-    closed = hands.store.steps(state.model, "procedure")
-    if any(s.record["root"] == root.name and s.record.get("closed") for s in closed):
+    tried = _courses(hands, state, "procedure")
+    if any(course.closed and course.who[0] == root.number for course in tried):
         return None
-    read = _windows(state, root)
+    read = _windows(state, hands, root, None)
     if not read:
         return None
-    earlier = _closed(hands, state, "procedure")
-    # it runs beside the challengers' trials, on the same windows
-    level = e_lond(earlier, _budget(state).level("promotion"))
-    return _look(state, hands, root, read, level, len(earlier) + 1)
+    policy, upkeep = state.policy, state.upkeep
+
+    def terms(earlier: Sequence[Earlier]) -> Terms:
+        # it runs beside the challengers' trials, on the same windows
+        level = e_lond(earlier, _budget(state).level("promotion"))
+        return Terms(level, len(earlier) + 1, upkeep.margin or None, policy.min_gain)
+
+    held = _terms(tried, (root.number, _line(state), True), terms)
+    return _look(state, hands, root, read, held)
 
 
 def guard(state: State, hands: Hands, alias: str) -> Look | None:
     """The newest look at whether a version that served before was better after all.
 
     ``fallback`` is the champion before the last promotion, ``base`` the version that the champion
-    recalibrates.
+    recalibrates. A guard that finds the champion better is over, and the next begins: evidence for
+    it must not stand in the way of what comes later. All guards of a year share its budget.
     """
     before = state.at(alias)
-    if before is None or before.number == state.champion.number:
+    if before is None:
         return None
     line = state.root(state.champion.number)
-    name = str(before.number)
-    read = [
-        w
-        for w in state.judged
-        if name in w.facts["pairs"]
-        and (state.root(w.version) == line if alias == BASE else _same_fit(state, w, line))
-    ]
-    if not read:
-        return None
-    level = _budget(state).level("rollback", ways=2)
-    found = _look(state, hands, state.root(before.number), read, level, 1)
-    lasted = state.now - read[0].start >= timedelta(seconds=state.upkeep.rollback_window_s)
+    stray = before.number == state.champion.number or (
+        alias == BASE and line != Root(before.number, adaptive=True)
+    )
+    guards = _courses(hands, state, "guard")
+    mine = [course for course in guards if course.who[0] == before.number]
+    all_ = [] if stray else _beside(state, hands, before, alias)
+    began = all_[0].start if all_ else _moved_at(state, hands, alias)
     # who goes on without trials is guarded for as long as it does
-    return replace(found, challenger=before, over=lasted and alias == FALLBACK)
+    over = alias == FALLBACK and _lasted(state, began, lasting(state.upkeep).rollback_window_s)
+    since = ended_until(mine)
+    read = [window for window in all_ if since is None or window.start >= since]
+    if not read and not over and not stray:
+        return None
+    year = [course for course in guards if (state.now - course.at).total_seconds() <= YEAR_S]
+
+    def terms(earlier: Sequence[Earlier]) -> Terms:
+        alpha = _budget(state).level("rollback", ways=2)
+        return Terms(e_lord(earlier, alpha, share=GUARD_SHARE), len(earlier) + 1)
+
+    # it stands in the shadow as it was packed, whatever it stems from
+    root = Root(before.number, adaptive=False)
+    held = _terms(year, (before.number, line.number, False), terms)
+    cannot = f"{before.name} no longer stands beside it" if stray else ""
+    found = _look(state, hands, root, read, held)
+    return replace(found, over=over or stray, cannot=cannot)
 
 
-def _look(
-    state: State, hands: Hands, root: Root, read: Sequence[Window], level: float, number: int
-) -> Look:
-    certified = certified_of(hands.store, state.champion)
+def _look(state: State, hands: Hands, root: Root, read: Sequence[Window], terms: Terms) -> Look:
+    certified = certified_of(hands.store, state.versions[_line(state)])
     unit = certified.worst
     verdict = None
     if read:
         verdict = trial_verdict(
             _blocks(read, root),
-            level_promote=level,
+            level_promote=terms.level,
             level_futile=FUTILE,
-            margin=state.upkeep.margin or None,
-            least_gain=max(0.0, state.policy.min_gain / unit) if unit > 0 else 0.0,
-            dependence=Dependence(season_looks=season_of(state.upkeep.window_s)),
+            margin=terms.margin,
+            least_gain=max(0.0, terms.least_gain / unit) if unit > 0 else 0.0,
+            dependence=_dependence(state.upkeep),
         )
     return Look(
         challenger=state.versions[root.number],
         champion=state.champion,
         root=root,
+        line=_line(state),
         verdict=verdict,
-        level=level,
+        terms=terms,
         began=read[0].start if read else state.now,
         until=read[-1].end if read else state.now,
         unit=unit,
         loss=certified.loss.mid,
-        over=False,
-        number=number,
     )
 
 
@@ -184,14 +242,61 @@ def season_of(window_s: float) -> int:
     return 1
 
 
-def _windows(state: State, root: Root) -> list[Window]:
-    """Windows on which a line can be judged: asked after the data that it learnt from."""
+def lasting(upkeep: Upkeep) -> Upkeep:
+    """The rules with trials that last at least until they can be read once.
+
+    An answer is read after whole seasons and not before ten windows: of windows of a week a trial
+    of 60 days, or a guard of 14, would end unread.
+
+    Examples
+    --------
+    >>> daily, weekly = lasting(Upkeep()), lasting(Upkeep(window_s=7 * 86_400.0))
+    >>> [rules.trial_s / 86_400.0 for rules in (daily, weekly)]
+    [60.0, 70.0]
+    >>> [rules.rollback_window_s / 86_400.0 for rules in (daily, weekly)]
+    [14.0, 70.0]
+    """
+    known = _dependence(upkeep)
+    seasons = math.ceil(known.least_looks / known.season_looks)
+    least_s = seasons * known.season_looks * upkeep.window_s
+    return replace(
+        upkeep,
+        trial_s=max(upkeep.trial_s, least_s),
+        rollback_window_s=max(upkeep.rollback_window_s, least_s),
+    )
+
+
+def _dependence(upkeep: Upkeep) -> Dependence:
+    return Dependence(season_looks=season_of(upkeep.window_s))
+
+
+def _windows(state: State, hands: Hands, root: Root, after: datetime | None) -> list[Window]:
+    """Windows on which a version can be judged against the champion's line.
+
+    They were asked after the data that it learnt from, and after ``after``; answers beside another
+    champion say nothing about this one.
+    """
     first = state.versions[root.number]
     since = first.until or first.created_at
+    since = since if after is None else max(since, after)
     return [
         window
-        for window in state.judged
-        if window.start >= since and str(root.number) in window.facts[_facts(root)]
+        for window in believed(state, hands.store.root)
+        if window.start >= since
+        and str(root.number) in window.facts[_facts(root)]
+        and state.root(window.version).number == _line(state)
+    ]
+
+
+def _beside(state: State, hands: Hands, before: Version, alias: str) -> list[Window]:
+    """Windows in which a version answered beside the champion's line; of its base, the line."""
+    line = state.root(state.champion.number)
+    return [
+        window
+        for window in believed(state, hands.store.root)
+        if str(before.number) in window.facts["pairs"]
+        and state.root(window.version).number == line.number
+        and (alias != BASE or state.root(window.version) == line)
     ]
 
 
@@ -205,22 +310,47 @@ def _facts(root: Root) -> str:
     return "adapted" if root.adaptive else "pairs"
 
 
-def _same_fit(state: State, window: Window, line: Root) -> bool:
-    return state.root(window.version).number == line.number
+def _line(state: State) -> int:
+    return state.root(state.champion.number).number
 
 
-def _closed(hands: Hands, state: State, kind: str) -> list[Earlier]:
-    """Trials that ended: their levels, and whether they found something better."""
-    return [
-        Earlier(
-            step.record["level"],
-            step.record["closed"] in ("promoted", "proven"),
-            math.exp(min(float(step.record["e"]), 700.0)),
-        )
-        for step in hands.store.steps(state.model, kind)
-        if step.record.get("closed")
-    ]
+def _courses(hands: Hands, state: State, kind: str) -> list[Course]:
+    steps: Sequence[Step] = hands.store.steps(state.model, kind)
+    return courses(steps, state)
+
+
+def _terms(
+    trials: Sequence[Course],
+    who: tuple[int, int, bool],
+    begin: Callable[[Sequence[Earlier]], Terms],
+) -> Terms:
+    """The terms of the trial under way, as it began; of a new one, by what all others spent."""
+    under_way = [course for course in trials if course.who == who and not course.closed]
+    if not under_way:
+        return begin([course.spent for course in trials])
+    record = under_way[-1].last
+    return Terms(
+        float(record["level"]),
+        int(record.get("number", 1)),
+        record.get("margin"),
+        float(record.get("least_gain", 0.0)),
+    )
+
+
+def _lasted(state: State, began: datetime, seconds: float) -> bool:
+    """Whether a time is over, with the time that the outcomes of its end have to come."""
+    return state.now - began >= timedelta(seconds=seconds + state.upkeep.label_delay_s)
+
+
+def _moved_at(state: State, hands: Hands, alias: str) -> datetime:
+    """When an alias was moved to where it is; at the latest, when that was long ago."""
+    rows = hands.store.decisions(state.model, last=RECENT)
+    moved = state.aliases[alias].decision
+    at = next((row.at for row in rows if row.id == moved), rows[-1].at if rows else None)
+    return state.now if at is None else at
 
 
 def _budget(state: State) -> Budget:
-    return Budget.scaled(state.upkeep.error_budget)
+    total, shares = state.upkeep.error_budget, state.upkeep.shares
+    parts = {name: max(total * shares.get(name, 0.0), LEAST) for name in BRANCHES}
+    return Budget(total=max(total, sum(parts.values())), **parts)

@@ -31,27 +31,40 @@ CALIBRATES = ("id", "at", "version", "arm", "value", "probabilities", "outcome",
 
 
 def next_window(
-    state: State, done: Sequence[Window], hands: Hands, *, wait_s: float
+    state: State, kind: str, hands: Hands, *, wait_s: float
 ) -> tuple[datetime, datetime] | None:
-    """The oldest window that is over since ``wait_s`` and was not reduced yet; None for none.
+    """The oldest window of a kind that is over since ``wait_s`` and was not reduced yet, if any.
 
     Windows lie on a grid from 1970 on, so that the same traffic gives the same windows wherever and
-    whenever the loop runs. A clock that was set back closes nothing twice; one that jumped far
-    ahead does not leave hundreds of empty windows behind.
+    whenever the loop runs; those of another length go on where the last one ended. A clock that was
+    set back closes nothing twice; one that jumped far ahead does not leave hundreds of empty
+    windows behind, and goes on where it was when it is set right again.
     """
     span = hands.record.span(state.model)
     if span is None:
         return None
     length = timedelta(seconds=state.upkeep.window_s)
-    first = floor_to(span[0], length)
-    start = max(done[-1].end, first) if done else first
     over = state.now - timedelta(seconds=wait_s) - length
+    start = _after_done(state, kind, floor_to(span[0], length))
     if start > over:
         return None
     newest = floor_to(span[1], length)
     if start > newest and over - start > MOST_EMPTY * length:
         start = floor_to(over, length)
     return start, start + length
+
+
+def _after_done(state: State, kind: str, first: datetime) -> datetime:
+    """Where the next window begins: after all that were reduced and are over by now.
+
+    All that there ever were, not only those that tests look back on.
+    """
+    ends = {window.start: window.end for window in state.reduced[kind]}
+    start = max((end for end in ends.values() if end <= state.now), default=first)
+    start = max(start, first)
+    while start in ends:  # reduced while the clock was ahead
+        start = ends[start]
+    return start
 
 
 def floor_to(at: datetime, length: timedelta) -> datetime:
@@ -70,6 +83,9 @@ def close_asked(state: State, hands: Hands, start: datetime, end: datetime) -> S
     whole = _frame(hands, state.model, start, end)
     own = whole.filter(pl.col("arm") != SHADOW) if whole.height else whole
     version = _most(own, state)
+    if hands.holds(version).passed is False:
+        # nothing reads files that are not what was packed; the look at the health says so
+        return _step(state, asked(own, None, start=start, end=end, version=version.number))
     folder = hands.store.root / version.folder
     reference = read_reference(folder, version=version.number)
     if reference is None:  # packed by an older release: its first window stands in
@@ -138,10 +154,13 @@ def _shadows(state: State, hands: Hands, whole: pl.DataFrame, start: datetime) -
 
 
 def _before(state: State, hands: Hands, start: datetime) -> pl.DataFrame:
-    """Answers of the newest windows whose outcomes were told before ``start``, as far as needed."""
+    """Answers of the newest windows whose outcomes had their time by ``start``, as far as needed.
+
+    Later ones are left out: outcomes that come early are not like the others.
+    """
     delay = timedelta(seconds=state.upkeep.label_delay_s)
     known, since = 0, start
-    for window in reversed(state.matured):
+    for window in reversed(state.judged):
         if window.end + delay > start:
             continue
         known += sum(v["n"] for v in window.facts["versions"].values())
@@ -150,7 +169,17 @@ def _before(state: State, hands: Hands, start: datetime) -> pl.DataFrame:
             break
     if not known:
         return pl.DataFrame()
-    return _frame(hands, state.model, since, start, columns=CALIBRATES)
+    found = _frame(hands, state.model, since, start - delay, columns=CALIBRATES)
+    return _without(found, [w for w in state.matured if w.start in state.aside])
+
+
+def _without(frame: pl.DataFrame, aside: Sequence[Window]) -> pl.DataFrame:
+    """The rows that were asked in none of the windows."""
+    for window in aside if frame.height else ():
+        start, end = (int(t.timestamp() * 1e6) for t in (window.start, window.end))
+        at = pl.col("at").dt.epoch("us")
+        frame = frame.filter((at < start) | (at >= end))
+    return frame
 
 
 def verifier(hands: Hands, version: Version) -> Callable[[pl.DataFrame], Array]:

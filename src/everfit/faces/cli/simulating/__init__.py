@@ -1,0 +1,1 @@
+"""The command that lives through a data set: simulate."""
