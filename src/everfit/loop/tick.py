@@ -20,7 +20,7 @@ from everfit.loop.turn.follow import follow
 from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.known import remembering
 from everfit.loop.turn.look import act, look
-from everfit.loop.turn.moves import close_challenge, close_guard, close_procedure
+from everfit.loop.turn.moves import close_challenge, close_guard, close_procedure, stand_by
 from everfit.loop.turn.rehearse import rehearse
 from everfit.loop.turn.state import State, read_state
 from everfit.loop.turn.windows import close_asked, close_matured, next_window
@@ -128,6 +128,7 @@ STAGES: tuple[Stage, ...] = (
     _matured,
     close_challenge,
     close_procedure,
+    stand_by,
     close_guard,
     follow,
     look,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from everfit.evidence.online.levels import Decision as Earlier
 from everfit.evidence.online.levels import e_lord
-from everfit.loop.turn.moves import close_challenge, close_guard, close_procedure
+from everfit.loop.turn.moves import close_challenge, close_guard, close_procedure, stand_by
 from everfit.loop.turn.trials import challenge, guard, procedure
 from everfit.records import Because, Decision, Step
 from tests.loop.turn.fakes import BEGIN, DAY, MODEL, Model, served
@@ -372,3 +373,49 @@ def test_a_guard_lasts_until_it_can_be_read_once_however_long_windows_are():
         model.do(close_guard)
 
     assert model.state().champion.number == 1
+
+
+def by_a_person(model: Model, version: int, before: int) -> None:
+    """A person promotes, as ``House.promote`` writes it."""
+    model.add(version, until=model.now)
+    row = Decision(
+        MODEL, "promoted", "by hand", by="ann", version=f"v{version}", at=model.now,
+        id=len(model.store.rows) + 1,
+    )  # fmt: skip
+    model.store.rows.append(row)
+    model.store.point("champion", version)
+    model.store.point("previous", before)
+
+
+def test_what_a_person_promoted_is_guarded_too_and_gone_back_from_within_two_weeks():
+    model = served()
+    by_a_person(model, 2, before=1)
+
+    assert model.do(stand_by)[0] == "stand_by"
+    assert model.state().aliases["fallback"].number == 1
+    for _ in range(14):
+        model.live(2, pairs={1: 0.15})
+        model.now += timedelta(minutes=2)  # the turn comes a little after the window is in
+        model.do(close_guard)
+        model.now -= timedelta(minutes=2)
+
+    assert model.state().champion.number == 1
+    assert next(d.kind for d in model.store.decisions(MODEL)) == "rolled_back"
+
+
+def test_a_champion_before_stands_by_once_for_each_promotion_by_hand():
+    model = served()
+    by_a_person(model, 2, before=1)
+    model.do(stand_by)
+    model.store.point("fallback", None)  # its guard ended
+
+    assert model.do(stand_by) is None
+    by_a_person(model, 3, before=2)
+    assert model.do(stand_by)[0] == "stand_by"
+
+
+def test_the_loops_own_promotion_needs_nobody_to_stand_by_again():
+    model = on_trial(0.1)
+    model.store.point("fallback", None)  # its guard ended
+
+    assert model.do(stand_by) is None

@@ -23,6 +23,7 @@ from everfit.watch.stage import watch
 
 Done = tuple[str, str, int]
 EVALUABLE = "evaluable"
+SHOWN = 60  # windows whose performance a look keeps
 PROVEN = ("degradation", "rollback")  # budgets whose alarms are about the loss
 
 
@@ -36,7 +37,7 @@ def look(state: State, hands: Hands, hold: RunHandle) -> Done | None:
         return None  # also when another served meanwhile, or the clock was set back
     held = hands.holds(state.champion)
     health = _seen(state, hands, held)
-    step = Step(state.model, "health", key, as_plain(health), state.now)
+    step = Step(state.model, "health", key, as_plain(_short(health)), state.now)
     before = done[-1].record if done else {}
     quiet = max(1, state.upkeep.quiet_looks)
     fresh = _fresh(health, [one.record for one in done[-quiet:]])
@@ -104,6 +105,11 @@ def _broken_row(state: State, held: Because) -> Decision:
 def _measured(state: State) -> list[Window]:
     """Matured windows; of those set aside it counts what came, and nothing is measured on it."""
     return [w if w.start not in state.aside else blind(w) for w in state.matured]
+
+
+def _short(health: Health) -> Health:
+    """The look with its newest windows alone: the others stand in the windows' own steps."""
+    return replace(health, measured=health.measured[-SHOWN:], estimated=health.estimated[-SHOWN:])
 
 
 def act(state: State, hands: Hands, hold: RunHandle) -> Done | None:

@@ -96,6 +96,40 @@ def close_guard(state: State, hands: Hands, hold: RunHandle) -> Done | None:
     return None
 
 
+def stand_by(state: State, hands: Hands, hold: RunHandle) -> Done | None:
+    """Let the champion before stand by when it was not the loop that promoted; once a change.
+
+    What a person promoted, or a run, may be a mistake too: it is guarded like the loop's own.
+    """
+    before = state.at("previous")
+    if state.paused or before is None or state.at(FALLBACK) is not None:
+        return None
+    promoted = hands.store.decisions(state.model, kinds=("promoted", "rolled_back"), last=1)
+    if not promoted or promoted[0].kind != "promoted" or before.number == state.champion.number:
+        return None
+    made = promoted[0]
+    own = {s.decision for kind in ("trial", "follow") for s in hands.store.steps(state.model, kind)}
+    key = f"{made.id:09d}"
+    if made.id in own or any(s.key == key for s in hands.store.steps(state.model, "stand_by")):
+        return None
+    decision = Decision(
+        model=state.model,
+        kind="shadow",
+        headline=f"{before.name} stands by in the shadow of {state.champion.name}, to be gone back "
+        "to",
+        because=(Because(f"promoted by {made.by}", None, note=f"decision {made.id}"),),
+        not_done=("nobody else answers: it is watched beside the champion",),
+        would_change=f"outcomes on which {before.name} is clearly better",
+        version=before.name,
+        undo=f"everfit rollback {state.model}",
+        at=state.now,
+    )
+    step = Step(state.model, "stand_by", key, {"version": before.number}, state.now)
+    aliases = {FALLBACK: before.number}
+    written = hands.store.commit(decision, aliases=aliases, run=hold, seen=state.seen, steps=[step])
+    return step.kind, step.key, written.id
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     kind: str

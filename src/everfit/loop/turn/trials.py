@@ -28,6 +28,7 @@ from everfit.records import Step, Upkeep, Version, Window
 CHALLENGER, FALLBACK, BASE = "shadow", "fallback", "base"
 DAY_S, WEEK_S, YEAR_S = 86_400.0, 7 * 86_400.0, 365 * 86_400.0
 MOST_SEASON = 48  # looks: a longer season would keep a trial waiting for weeks
+SPARE = 3  # windows that are waited for after the last one should have matured
 FUTILE = 0.05  # chance of giving up a challenger that would be worth its while
 GUARD_SHARE = 0.1  # of what a year has left for going back, each guard may spend
 BRANCHES = ("promotion", "rollback", "degradation", "drift")
@@ -181,7 +182,7 @@ def guard(state: State, hands: Hands, alias: str) -> Look | None:
     all_ = [] if stray else _beside(state, hands, before, alias)
     began = all_[0].start if all_ else _moved_at(state, hands, alias)
     # who goes on without trials is guarded for as long as it does
-    over = alias == FALLBACK and _lasted(state, began, lasting(state.upkeep).rollback_window_s)
+    over = alias == FALLBACK and _all_in(state, began, lasting(state.upkeep).rollback_window_s)
     since = ended_until(mine)
     read = [window for window in all_ if since is None or window.start >= since]
     if not read and not over and not stray:
@@ -340,6 +341,16 @@ def _terms(
 def _lasted(state: State, began: datetime, seconds: float) -> bool:
     """Whether a time is over, with the time that the outcomes of its end have to come."""
     return state.now - began >= timedelta(seconds=seconds + state.upkeep.label_delay_s)
+
+
+def _all_in(state: State, began: datetime, seconds: float) -> bool:
+    """Whether the windows of a time have all been read, or were waited for in vain.
+
+    The last of them is closed a while after its end, and it may be the one that can be read.
+    """
+    reached = state.matured[-1].end if state.matured else began
+    whole = reached - began >= timedelta(seconds=seconds)
+    return whole or _lasted(state, began, seconds + SPARE * state.upkeep.window_s)
 
 
 def _moved_at(state: State, hands: Hands, alias: str) -> datetime:

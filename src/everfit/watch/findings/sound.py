@@ -19,6 +19,7 @@ OUT = 0.05  # share of values out of the training range that is worth a word
 COPIES = 0.5  # share of rows that are copies of others
 DIFFER = 0.05  # share of rows that the source has otherwise, which changes since cannot explain
 QUIET = 3.0  # windows without a request that are no longer a pause
+LATE = timedelta(minutes=5)
 LEFT_AS = "they count as missing"
 
 
@@ -42,8 +43,10 @@ def _quiet(asked: Sequence[Window], now: datetime, window_s: float) -> list[Find
     busy = [window for window in asked if window.n]
     if not busy:
         return []
-    silent = (now - busy[-1].end) / timedelta(seconds=window_s)
-    if silent < QUIET:
+    gone = now - busy[-1].end
+    silent = gone / timedelta(seconds=window_s)
+    # a window is closed a while after its end: of short ones several may be under way
+    if silent < QUIET or gone < LATE:
         return []
     return [
         Finding(
