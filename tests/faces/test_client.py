@@ -551,7 +551,9 @@ def test_a_remote_model_has_the_methods_of_a_local_one() -> None:
     here = {name for name in dir(everfit.Model) if not name.startswith("_")}
     there = {name for name in dir(RemoteModel) if not name.startswith("_")}
     # what needs a run of this process, or the port that operates
-    only_here = {"of_run", "of_store", "result", "leaderboard", "compare", "rollback"}
+    only_here = {
+        "of_run", "of_store", "result", "leaderboard", "compare", "rollback", "pause", "resume",
+    }  # fmt: skip
 
     assert here - there == only_here
     for name in sorted(here & there):

@@ -50,7 +50,7 @@ def test_a_retrained_version_goes_into_the_shadow_and_serves_nobody(
     assert (made.version.name, made.version.until, made.version.created_at) == ("v2", NOW, NOW)
     assert (scene.alias("shadow"), scene.alias("champion")) == (2, 1)
     assert "569 rows (219 from feeds and the log)" in made.decision.headline
-    assert "only predictions from 2026-01-31 00:00+00:00 on" in made.decision.not_done[0]
+    assert "only predictions from 2026-01-31 00:00 UTC on" in made.decision.not_done[0]
     assert scene.kinds() == ["retrained"]
 
 
