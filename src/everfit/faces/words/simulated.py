@@ -38,7 +38,7 @@ WORDS = {
 
 def simulation_text(done: Simulated, *, width: int = WIDTH) -> str:
     """A simulation as text: verdict, scores by month, versions, alarms, fits, decisions."""
-    lines = [shorten(_head(done), WIDTH), ""]
+    lines = [*filled("", _head(done), indent=0), ""]
     lines += filled("Verdict", verdict(done))
     if done.windows:
         lines += ["", *_scores(done, width), ""]
