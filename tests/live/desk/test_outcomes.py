@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from everfit.errors import UsageError
+from everfit.errors import Refused, UsageError
 from everfit.live.desk import Limits
 from everfit.live.desk.outcomes import all_numbers, outcomes_of, with_strange
 
@@ -65,7 +65,7 @@ NOW_US = 1_800_000_000_000_000  # 2027-01-15 08:00 UTC
 def test_a_time_in_the_future_is_refused_with_what_to_check(at: str) -> None:
     sent = json.dumps([{"key": "a", "outcome": 1}, {"key": "a", "outcome": 1, "at": at}]).encode()
 
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(Refused) as told:
         outcomes_of(sent, Limits(), lambda: "r-1", now_us=NOW_US)
 
     assert told.value.what == "outcome 2 of 2 has a time in the future"

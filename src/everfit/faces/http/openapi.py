@@ -23,7 +23,7 @@ FAILED: Mapping[int, str] = {
     404: "no such model or version",
     405: "another method is meant for this path",
     408: "the request did not come in time",
-    409: "refused: the model has no champion, or its files are not what was released",
+    409: "refused: no champion, files that are not what was released, or a time in the future",
     413: "more bytes, rows or levels than one request may have",
     415: "a content type or encoding that is not understood",
     421: "a host that this server does not answer for",

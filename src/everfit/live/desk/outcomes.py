@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from everfit.errors import UsageError, near
+from everfit.errors import Refused, UsageError, near
 from everfit.events import key_text
 from everfit.live.desk.limits import Limits, check_rows
 from everfit.live.desk.rows import Row, decoded, objects
@@ -167,7 +167,8 @@ def _instant(where: str, text: Any, latest: datetime | None) -> str:
             expected="an ISO 8601 time with its zone", do=f"send it as {INSTANT}, or none for now",
         )  # fmt: skip
     if latest is not None and at > latest:
-        raise UsageError(
+        # the body is as it should be: it is the clocks that disagree
+        raise Refused(
             f"{where} has a time in the future", got=_as_json(text),
             expected=f"when it was known: at most {latest:%Y-%m-%dT%H:%M:%SZ}, a day from now",
             do="check the year and the zone, or send no time for now",

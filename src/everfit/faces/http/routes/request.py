@@ -84,7 +84,7 @@ def flag(options: Mapping[str, str], name: str) -> bool:
     (True, False)
     """
     word = options.get(name, "0").lower()
-    if word not in ("0", "1", "true", "false", ""):
+    if word not in ("0", "1", "true", "false"):
         raise UsageError(
             f"{name} is 1 or 0", got=word[:40], expected="1 for yes, 0 for no", do=f"send {name}=1"
         )
