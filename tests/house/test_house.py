@@ -60,18 +60,19 @@ def test_no_file_has_a_drawer_for_a_name() -> None:
 
 
 def test_the_loop_and_the_stages_know_no_task_by_name() -> None:
-    stages = [*(SOURCE / "loop").glob("*.py"), SOURCE / "pose.py"]
+    stages = [*(SOURCE / "loop").rglob("*.py"), SOURCE / "pose.py"]
     stages += [
         p
         for s in ("assess", "study", "release", "serve", "watch", "maintain")
-        for p in (SOURCE / s).glob("*.py")
+        for p in (SOURCE / s).rglob("*.py")
     ]
 
     found = {
         f"{path.relative_to(SOURCE)}:{number}": line.strip()
         for path in stages
         for number, line in enumerate(path.read_text().splitlines(), start=1)
-        if TASK_WORDS.search(line)
+        # the text format of LightGBM has a word of its own for what its trees were grown for
+        if TASK_WORDS.search(line.replace("objective=regression", ""))
     }
 
     assert found == {}

@@ -13,7 +13,8 @@ SOURCE = ROOT / "src" / "everfit"
 READ_BY_PEOPLE = sorted(
     [*(SOURCE / "faces").rglob("*.py"), *(SOURCE / "release").rglob("*.py"),
      *(SOURCE / "assess").rglob("*.py"), *(SOURCE / "settings").rglob("*.py"),
-     *(SOURCE / "loop").rglob("*.py")]
+     *(p for name in ("loop", "watch", "maintain", "alert", "rubric", "simulate")
+       for p in (SOURCE / name).rglob("*.py"))]
 )  # fmt: skip
 AVOID = (
     "use case", "model id", "ground truth", "dependent variable", "predictor", "inference result",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import polars as pl
@@ -110,7 +109,7 @@ class Failing:
 def test_a_turn_that_breaks_off_at_any_write_goes_on_to_the_same_ledger(tmp_path, table, after):
     def told(world: Small):
         decisions = [
-            (d.kind, re.sub(r"[\d.,]+", "#", d.headline), d.version)
+            (d.kind, d.headline, d.version)
             for d in world.store.decisions(MODEL)
             if d.kind not in ("assessed", "studied", "released")
             and not (d.run and d.kind == "did_nothing")  # a fit that broke off says so itself

@@ -88,7 +88,7 @@ def _proof(state: State, hands: Hands) -> Because:
                 record.get("gain_share"),
                 n=int(record["n"]),
                 limit=0.0,
-                unit="of the loss",
+                unit="share of the loss",
                 note=f"decision {step.decision}: log e {record['e']:.2f}, look {record['looks']}",
             )
     return Because("recalibration was better in its trial", False, note="no such trial")
@@ -109,7 +109,7 @@ def _guarded(state: State, hands: Hands) -> Because:
         verdict.n,
         limit=0.0,
         limit_by=state.upkeep.set_by.get("error_budget", "default"),
-        unit="of the bound",
+        unit="share of the bound",
         note=f"{look.challenger.name} in the shadow",
     )
 

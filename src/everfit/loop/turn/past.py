@@ -15,7 +15,6 @@ from everfit.records import Health, Window
 YEAR_S = 365 * 86_400.0
 OLDEST = 256  # windows: of older models the table makes no difference
 BROKEN = ("schema", "outcomes", "evaluable")  # checks whose failure makes rows unusable
-ACTS = {"recalibrated": "recalibrate", "retrained": "retrain", "searched": "search"}
 
 
 def history_of(state: State, hands: Hands, health: Health) -> History:

@@ -1,4 +1,4 @@
-"""What the store says about a model now: read anew at every step, remembered nowhere."""
+"""What the store says about a model now: read anew at every step; what never changes, once."""
 
 from __future__ import annotations
 
