@@ -9,7 +9,7 @@ from typing import Any
 
 from everfit.loop.fit.job import FitAct, FitJob
 from everfit.loop.turn.hands import Hands
-from everfit.loop.turn.state import State
+from everfit.loop.turn.state import State, outcomes_in
 from everfit.records import Action, Decision, Health, Step
 
 RECENT_ROWS = 1_500  # outcomes that calibrate: on Elec2 1,000 to 2,000 were best
@@ -117,7 +117,7 @@ def _recent(state: State) -> datetime | None:
     """The start of the windows that hold the newest outcomes which calibrate."""
     known = 0
     for window in reversed(state.judged):
-        known += sum(v["n"] for v in window.facts["versions"].values())
+        known += outcomes_in(window)
         if known >= RECENT_ROWS:
             return window.start
     return None

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from everfit.loop.backtest import Aged, as_windows
 from everfit.loop.turn.hands import Hands
-from everfit.loop.turn.state import State, certified_of
+from everfit.loop.turn.state import State, certified_of, outcomes_in
 from everfit.loop.turn.trials import CHALLENGER, FALLBACK
 from everfit.maintain import History, Made, costs
-from everfit.records import Health, Window
+from everfit.records import Health
 
 YEAR_S = 365 * 86_400.0
 OLDEST = 256  # windows: of older models the table makes no difference
@@ -35,7 +35,7 @@ def history_of(state: State, hands: Hands, health: Health) -> History:
         now=state.now,
         age=max(0.0, (last - cut).total_seconds() / state.upkeep.window_s),
         learnt_rows=_learnt(hands, state),
-        new_rows=sum(_known(w) for w in state.judged if w.start >= cut),
+        new_rows=sum(outcomes_in(w) for w in state.judged if w.start >= cut),
         since_recalibrated=_since_recalibrated(state, hands),
         losses=_ratios(state, hands),
         staleness=_staleness(state, hands),
@@ -122,12 +122,7 @@ def _since_recalibrated(state: State, hands: Hands) -> int:
         if step.record["act"] == "recalibrate"
     ]
     cut = max(tries, default=None)
-    return sum(_known(w) for w in state.judged if cut is None or w.start >= cut)
-
-
-def _known(window: Window) -> int:
-    """Predictions of a window whose outcomes are known; of those that answered, not of shadows."""
-    return int(sum(v["n"] for v in window.facts["versions"].values()))
+    return sum(outcomes_in(w) for w in state.judged if cut is None or w.start >= cut)
 
 
 def _learnt(hands: Hands, state: State) -> int:

@@ -121,6 +121,11 @@ def read_state(model: str, hands: Hands) -> State | None:
     )
 
 
+def outcomes_in(window: Window) -> int:
+    """Predictions of a window whose outcomes are known; of those that answered, not of shadows."""
+    return int(sum(v["n"] for v in window.facts["versions"].values()))
+
+
 def _recent(windows: Sequence[Window], now: datetime) -> tuple[Window, ...]:
     """Windows of the last year, oldest first; what a clock that was ahead left is not over yet."""
     after = now - timedelta(seconds=HORIZON_S)

@@ -12,7 +12,7 @@ import polars as pl
 from everfit.data.conform import conform
 from everfit.data.table import Table
 from everfit.loop.turn.hands import Hands
-from everfit.loop.turn.state import State, certified_of
+from everfit.loop.turn.state import State, certified_of, outcomes_in
 from everfit.plain import as_plain
 from everfit.records import Array, Source, Step, Version, Window
 from everfit.serve.load import open_plan
@@ -163,7 +163,7 @@ def _before(state: State, hands: Hands, start: datetime) -> pl.DataFrame:
     for window in reversed(state.judged):
         if window.end + delay > start:
             continue
-        known += sum(v["n"] for v in window.facts["versions"].values())
+        known += outcomes_in(window)
         since = window.start
         if known >= RECENT_ROWS:
             break
