@@ -142,11 +142,18 @@ class Server:
                 found += [int(pid) for pid in (task / "children").read_text().split()]
         return sorted(found)
 
+    def all_of(self, module: str) -> list[int]:
+        """The processes that the keeper started of a module, in the order of their start."""
+        found = []
+        for pid in self.children():
+            with contextlib.suppress(OSError):  # it ended while it was looked at
+                if module in Path(f"/proc/{pid}/cmdline").read_text():
+                    found.append(pid)
+        return found
+
     def child(self, module: str) -> int:
         """The first process that the keeper started of a module."""
-        return next(
-            pid for pid in self.children() if module in Path(f"/proc/{pid}/cmdline").read_text()
-        )
+        return self.all_of(module)[0]
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What the keeper said of one kind of event so far."""

@@ -131,6 +131,17 @@ def test_workers_that_end_before_they_answer_are_given_up(ears):
     crew.close(1.0)
 
 
+def test_a_worker_whose_process_cannot_be_made_is_tried_again_and_then_given_up(ears):
+    start = Start(0, os.getpid(), (), "/spool")
+    crew = Crew(("/no/such/program",), start, 1, Heard(ears.hear, ears.lost.append))
+    crew.open()
+
+    assert crew.hopeless.wait(20.0)
+    assert len(ears.lost) == 5
+    assert all("could not be started" in lost.how for lost in ears.lost)
+    crew.close(1.0)
+
+
 def test_a_worker_that_cannot_come_back_does_not_end_one_that_answers(ears, monkeypatch):
     """On a full disk no worker can start, and those that run still answer what they can."""
     monkeypatch.setattr(module, "MOST_WAIT_S", 0.1)

@@ -123,6 +123,19 @@ def test_a_server_that_starts_on_a_bad_champion_answers_with_the_one_before(tmp_
         assert latest(house, "incident").version == "v2"
 
 
+def test_a_keeper_gives_its_first_orders_without_the_libraries_that_answer():
+    """They would take as long as its worker takes to load, on the way to the first answer."""
+    code = (
+        "import sys; import everfit.faces.cli.serving.start; "
+        "print([m for m in ('numpy', 'msgspec.json', 'everfit.serve', 'everfit.store.journal', "
+        "'sqlalchemy', 'everfit.live.desk.desk') if m in sys.modules])"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == "[]"
+
+
 def test_a_worker_that_is_killed_is_started_again_and_the_other_one_answers(tmp_path):
     store = coin_store(tmp_path / "store")
     with serving(store, "--workers", "2") as server:
@@ -133,7 +146,12 @@ def test_a_worker_that_is_killed_is_started_again_and_the_other_one_answers(tmp_
         with Client(server.port) as client:
             assert "SIGKILL" in lost["how"]
             assert client.heads()[0] == "v1"
-        assert wait(lambda: len(server.children()) == 2 and killed not in server.children())
+
+        def again() -> bool:
+            workers = server.all_of("http.worker")
+            return len(workers) == 2 and killed not in workers
+
+        assert wait(again), (killed, server.children(), server.all_of("http.worker"), server.log)
         assert server.stop() == 0
 
 

@@ -207,7 +207,10 @@ class Crew:
             self._woken.wait(wait_s)
 
     def _serve_once(self, member: _Member) -> Lost | None:
-        process = self._enter(member)
+        try:
+            process = self._enter(member)
+        except OSError as error:  # no memory or no process left: there may be some later
+            return Lost(member.number, f"it could not be started: {error}", None, False)
         channel = member.channel
         if process is None or channel is None:
             return None

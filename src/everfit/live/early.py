@@ -32,15 +32,23 @@ def start(command: tuple[str, ...] = WORKER) -> Early:
 
     Call it from a thread that lives as long as the worker shall: the kernel sends a child's death
     signal when the thread that made it ends.
+
+    Raises
+    ------
+    OSError : the process cannot be made, for want of memory or of processes
     """
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with theirs:
-        process = subprocess.Popen(
-            [*command, str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,  # Ctrl-C is the keeper's to hear
-        )
+        try:
+            process = subprocess.Popen(
+                [*command, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C is the keeper's to hear
+            )
+        except OSError:
+            mine.close()
+            raise
     return Early(process, mine)
 
 

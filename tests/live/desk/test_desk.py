@@ -13,8 +13,8 @@ import pytest
 from everfit.errors import ModelUnknown, StoreFailed
 from everfit.live import orders
 from everfit.live.arms import Arms, arm_of
-from everfit.live.desk import Desk, Limits
-from everfit.live.desk.limits import TooMuch
+from everfit.live.desk.desk import Desk
+from everfit.live.desk.limits import Limits, TooMuch
 from everfit.store.log.frames import Predictions, split
 from everfit.store.log.spool import Spool, read_segment
 from tests.faces.http.working import packed

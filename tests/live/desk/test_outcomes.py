@@ -5,7 +5,7 @@ import json
 import pytest
 
 from everfit.errors import Refused, UsageError
-from everfit.live.desk import Limits
+from everfit.live.desk.limits import Limits
 from everfit.live.desk.outcomes import all_numbers, outcomes_of, with_strange
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from everfit.errors import UsageError
 from everfit.live.arms import Arms
-from everfit.live.desk import Desk
+from everfit.live.desk.desk import Desk
 from everfit.live.desk.lane import _naming
 from everfit.live.desk.single import plain_row
 from everfit.store.log.frames import Predictions

@@ -39,7 +39,7 @@ from everfit.faces.http.telemetry.access import Access
 from everfit.faces.http.telemetry.metrics import Metrics
 from everfit.faces.http.telemetry.traces import Traces
 from everfit.live import orders
-from everfit.live.desk import Desk
+from everfit.live.desk.desk import Desk
 from everfit.live.desk.slots import Slots
 from everfit.live.orphan import die_with
 from everfit.store.log.spool import Spool

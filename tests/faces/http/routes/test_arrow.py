@@ -12,8 +12,8 @@ from pyarrow import ipc
 
 from everfit.errors import UsageError
 from everfit.faces.http.routes.arrow import arrow_answer, arrow_rows
-from everfit.live.desk import Limits, Predicted
-from everfit.live.desk.limits import TooMuch
+from everfit.live.desk.lane import Predicted
+from everfit.live.desk.limits import Limits, TooMuch
 
 LIMITS = Limits(body_bytes=1_000_000, rows=1_000)
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from everfit.errors import SettingsError, near
 from everfit.faces.http.guard.door import LOOPBACK
-from everfit.live.desk import Limits
+from everfit.live.desk.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)

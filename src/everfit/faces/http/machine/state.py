@@ -17,7 +17,7 @@ from everfit.faces.http.machine.serving import Serving
 from everfit.faces.http.telemetry.access import Access
 from everfit.faces.http.telemetry.metrics import Metrics
 from everfit.faces.http.telemetry.traces import Traces
-from everfit.live.desk import Desk
+from everfit.live.desk.desk import Desk
 
 logger = logging.getLogger("everfit.serve")
 T = TypeVar("T")

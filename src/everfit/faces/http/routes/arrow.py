@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from everfit.errors import UsageError
-from everfit.live.desk import Limits, Predicted
-from everfit.live.desk.limits import TooMuch, check_rows
+from everfit.live.desk.lane import Predicted
+from everfit.live.desk.limits import Limits, TooMuch, check_rows
 
 TYPE = b"application/vnd.apache.arrow.stream"
 DICTIONARY, BATCH = 2, 3  # kinds of messages with data (Arrow's format/Message.fbs)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from everfit.errors import UsageError
-from everfit.live.desk import Limits
-from everfit.live.desk.limits import check_rows
+from everfit.live.desk.limits import Limits, check_rows
 
 if TYPE_CHECKING:
     from everfit.records import Column

@@ -10,8 +10,7 @@ from everfit.faces.http.machine.remember import remember
 from everfit.faces.http.machine.state import State
 from everfit.faces.http.routes import arrow, csvs
 from everfit.faces.http.routes.request import Reply, Request, flag
-from everfit.live.desk import Predicted
-from everfit.live.desk.lane import encode
+from everfit.live.desk.lane import Predicted, encode
 from everfit.live.desk.rows import Row, rows_of
 
 JSON = frozenset((b"", b"application/json"))
