@@ -12,7 +12,8 @@ import numpy as np
 
 Kind = Literal["number", "boolean", "category", "ordered", "date", "text", "identifier", "constant"]
 Role = Literal["feature", "target", "time", "group", "weight", "ignore"]
-Form = Literal["probabilities", "values"]
+Form = Literal["probabilities", "values", "lists"]
+DEPTH = 100  # items of a ranked list that an answer keeps: codes first, then as many scores
 Array = np.ndarray[Any, np.dtype[Any]]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from everfit.column import DEPTH
 from everfit.column import Array as Array  # noqa: PLC0414 - mypy: offered here too
 from everfit.column import Column as Column  # noqa: PLC0414 - mypy: offered here too
 from everfit.column import Form as Form  # noqa: PLC0414 - mypy: offered here too
@@ -36,9 +37,9 @@ class Source:
 class Problem:
     """What is to be predicted, and how a wrong answer is counted.
 
-    ``labels`` are the classes in a fixed order (empty for numbers); ``label_type`` says how
-    labels are given back (``str``, ``int``, ``float``, ``bool``); ``metric`` is a metric name of
-    the task.
+    ``labels`` are the classes, or the items of lists, in a fixed order (empty for numbers);
+    ``label_type`` says how labels are given back (``str``, ``int``, ``float``, ``bool``);
+    ``metric`` is a metric name of the task.
     """
 
     task: str
@@ -53,8 +54,8 @@ class Problem:
 
     @property
     def n_outputs(self) -> int:
-        """Number of values in one answer: classes for probabilities, 1 for a number."""
-        return max(1, len(self.labels))
+        """Number of values in one answer: classes, 1 for a number, codes and scores of a list."""
+        return 2 * DEPTH if self.form == "lists" else max(1, len(self.labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,10 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What turned out true: ``ids`` int64 (n,), ``values`` float64 (n,): class codes or numbers."""
+    """What turned out true: ``ids`` int64 (n,), ``values`` float64 (n,): class codes or numbers.
+
+    Of lists ``values`` is (n, m): the codes of all items that came about, filled up with NaN.
+    """
 
     ids: Array
     values: Array

@@ -1,0 +1,1 @@
+"""Ranked lists of items: what learners, the scoring plan and the task share about them."""
