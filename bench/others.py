@@ -1,12 +1,15 @@
 """The same LightGBM behind other servers: processor time of a request, ours beside theirs.
 
 ``mlflow models serve``, BentoML and LitServe run in environments of their own, on the same core,
-one process that answers each. Their clients send the features as numbers, encoded beforehand, and
-nothing is logged; ours sends the raw row, and every answer is in the log. Rounds take turns. The
-bar is a twentieth of their processor time. A raw echo on the same uvicorn stands beside them, as
-what a server in Python takes that does nothing.
+one process that answers each. Two jobs (:mod:`bench.http_others`). In ``whole`` they do what ours
+does but for the log: a raw row with words and missing values in, the same probability out, by a
+scikit-learn pipeline around the same trees. In ``numbers`` their clients send the features encoded
+beforehand and they call the native booster. Ours gets the raw row in both, and every answer is in
+the log. Before the rounds 20 of their answers are compared with ours. Rounds take turns. The bar is
+a twentieth of their processor time. A raw echo on the same uvicorn stands beside them, as what a
+server in Python takes that does nothing.
 
-    python -m bench.others [--rounds 5] [--seconds 3] [--only litserve] [--cache .bench/serve]
+    python -m bench.others [--job whole|numbers] [--rounds 5] [--seconds 3] [--only litserve]
 """
 
 from __future__ import annotations
@@ -19,16 +22,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bench.http import CACHE, PREDICT, middle, ratio, taking_turns
 from bench.http_load import requests
 from bench.http_models import chosen, lightgbm_store
+from bench.http_others import (
+    NUMBERS,
+    PIPELINE,
+    WHOLE,
+    Job,
+    Other,
+    job_of,
+    others,
+    share_in,
+    written,
+)
 from bench.http_servers import (
     ECHO,
     Served,
@@ -44,92 +56,61 @@ from bench.http_servers import (
 )
 
 OURS, NOTHING, BAR = "everfit", "raw echo", 20.0
-BENTOML = """
-import bentoml, lightgbm, numpy as np
-@bentoml.service(workers=1)
-class Churn:
-    def __init__(self):
-        self.booster = lightgbm.Booster(model_file="model.txt")
-    @bentoml.api
-    def predict(self, row: list[float]) -> float:
-        return float(self.booster.predict(np.array([row]), num_threads=1)[0])
-"""
-LITSERVE = """
-import sys, lightgbm, litserve, numpy as np
-class Churn(litserve.LitAPI):
-    def setup(self, device):
-        self.booster = lightgbm.Booster(model_file="model.txt")
-    def decode_request(self, request):
-        return np.array([request["row"]])
-    def predict(self, row):
-        return self.booster.predict(row, num_threads=1)
-    def encode_response(self, found):
-        return {"probability": float(found[0])}
-if __name__ == "__main__":
-    server = litserve.LitServer(Churn(), accelerator="cpu", workers_per_device=1)
-    server.run(host="127.0.0.1", port=int(sys.argv[1]), num_api_servers=1, log_level="error",
-               generate_client_file=False)
-"""
-MLFLOW = """
-import lightgbm, mlflow.lightgbm
-mlflow.lightgbm.save_model(lightgbm.Booster(model_file="model.txt"), "mlflow-model")
-"""
+COMPARED, NEAR = 20, 1e-6  # answers that are compared with ours, and how far they may be off
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
-    """Another server: its packages, the arguments behind its environment's ``bin``, its requests.
+@dataclass(slots=True)
+class Field:
+    """Servers that answer, what each is asked in turn, and what is known of the others."""
 
-    ``script`` is written beside the model as ``service.py``; ``name`` is the key of the row.
-    """
+    job: Job
+    stack: contextlib.ExitStack
+    servers: dict[str, Served] = field(default_factory=dict)
+    asks: dict[str, list[bytes]] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    ours: list[float] = field(default_factory=list)
 
-    packages: tuple[str, ...]
-    arguments: tuple[str, ...]
-    path: str
-    script: str
-    name: str = "row"
-    deep: bool = False
+    def add_ours(self, store: Path) -> None:
+        """Our server, the raw echo, and our answers to the rows that are compared."""
+        bodies = [json.dumps(row).encode() for row in self.job.raw]
+        port = free_port()
+        served = self.stack.enter_context(running(everfit(store, port), port, PREDICT))
+        answering(port, PREDICT, bodies[0])
+        label = next(reversed(json.loads(asked(port, PREDICT, bodies[0])[1])["probabilities"]))
+        for body in bodies[:COMPARED]:
+            answer = asked(port, PREDICT, body)[1]
+            self.ours.append(share_in(answer, ("probabilities", label)))
+        self.servers[OURS], self.asks[OURS] = served, requests(PREDICT, bodies)
+        port = free_port()
+        echo = running([sys.executable, "-c", ECHO, str(port)], port, "/echo")
+        self.servers[NOTHING] = self.stack.enter_context(echo)
+        self.asks[NOTHING] = requests("/echo", bodies)
 
+    def add(self, name: str, other: Other, python: Path, folder: Path) -> None:
+        """Another server, and how far its answers are from ours.
 
-OTHERS = {
-    "litserve": Other(
-        ("litserve", "lightgbm==4.7.0", "numpy"),
-        ("python", "service.py", "{port}"), "/predict", LITSERVE,
-    ),
-    "bentoml": Other(
-        ("bentoml", "lightgbm==4.7.0", "numpy"),
-        ("bentoml", "serve", "service:Churn", "--host", "127.0.0.1", "--port", "{port}"),
-        "/predict", BENTOML,
-    ),
-    "mlflow": Other(
-        ("mlflow", "lightgbm==4.7.0", "numpy"),
-        ("mlflow", "models", "serve", "-m", "mlflow-model", "-h", "127.0.0.1", "-p", "{port}",
-         "--env-manager", "local", "--workers", "1"),
-        "/invocations", MLFLOW, "inputs", True,
-    ),
-}  # fmt: skip
-
-
-def prepared(learner: Any) -> list[list[float]]:
-    """Rows as the features that the booster wants, those without missing values."""
-    matrix = learner.plan_.transform(chosen().table.take(np.arange(2_000)))
-    whole: list[list[float]] = matrix[~np.isnan(matrix).any(axis=1)][:500].tolist()
-    return whole
-
-
-def bodies(other: Other, rows: Sequence[Sequence[float]]) -> list[bytes]:
-    """Requests as the other server wants them."""
-    return [json.dumps({other.name: [row] if other.deep else row}).encode() for row in rows]
+        Raises
+        ------
+        RuntimeError : it gives another probability: it would not do the same work
+        """
+        bodies = [json.dumps(other.wrapped(row)).encode() for row in self.job.theirs]
+        served, seconds = started(self.stack, name, other, python, folder, bodies[0])
+        off = 0.0
+        for body, ours in zip(bodies[:COMPARED], self.ours, strict=False):
+            off = max(off, abs(other.share(asked(served.port, other.path, body)[1]) - ours))
+        if off > NEAR:
+            raise RuntimeError(f"{name} answers otherwise than we do, by up to {off:g}")
+        self.servers[name], self.asks[name] = served, requests(other.path, bodies)
+        self.known[name] = {
+            "release": release_of(python, name), "start_s": round(seconds, 1),
+            f"furthest of {COMPARED} answers from ours": off,
+        }  # fmt: skip
 
 
 def started(
-    stack: contextlib.ExitStack, name: str, cache: Path, folder: Path, first: bytes
-) -> tuple[Served, str, float] | None:
-    """Another server once it answers, its release, and the seconds that this took; None without."""
-    other = OTHERS[name]
-    python = venv(cache, name, other.packages)
-    if python is None:
-        return None
+    stack: contextlib.ExitStack, name: str, other: Other, python: Path, folder: Path, first: bytes
+) -> tuple[Served, float]:
+    """Another server once it answers, and the seconds that this took."""
     (folder / "service.py").write_text(other.script)
     port = free_port()
     first_word, *rest = (word.format(port=port) for word in other.arguments)
@@ -137,46 +118,46 @@ def started(
         "BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder), "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "1", "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
-    if name == "mlflow":
+    if (folder / "given.json").exists():
+        (folder / "pipeline.py").write_text(PIPELINE)
+        subprocess.run([str(python), "pipeline.py"], cwd=folder, check=True)
+    if other.packed:
         subprocess.run([str(python), "service.py"], cwd=folder, check=True, capture_output=True)
     began = time.perf_counter()
     command = [str(python.parent / first_word), *rest]
     served = stack.enter_context(running(command, port, other.path, cwd=folder, more=more))
     answering(port, other.path, first)
-    return served, release_of(python, name), time.perf_counter() - began
+    return served, time.perf_counter() - began
 
 
-def all_started(
-    stack: contextlib.ExitStack, given: argparse.Namespace, folder: Path
-) -> tuple[dict[str, Served], dict[str, list[bytes]], dict[str, Any]]:
-    """Servers that answer, ours first; their requests; and what is known of each."""
+def measured(job: str, given: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Rounds of all servers at one job."""
     learner = lightgbm_store(folder / "store")[0]
-    rows = prepared(learner)
-    port = free_port()
-    ours = stack.enter_context(running(everfit(folder / "store", port), port, PREDICT))
-    answering(port, PREDICT, chosen().bodies()[0])
-    servers, asks = {OURS: ours}, {OURS: requests(PREDICT, chosen().bodies())}
-    port = free_port()
-    echo = running([sys.executable, "-c", ECHO, str(port)], port, "/echo")
-    servers[NOTHING], asks[NOTHING] = (
-        stack.enter_context(echo),
-        requests("/echo", chosen().bodies()),
-    )
-    known: dict[str, Any] = {}
-    for name in given.only.split(",") if given.only else OTHERS:
-        place = folder / name
-        place.mkdir()
-        learner.booster_.save_model(str(place / "model.txt"))
-        asked_for = bodies(OTHERS[name], rows)
-        found = started(stack, name, given.cache, place, asked_for[0])
-        if found is not None:
-            servers[name], release, seconds = found
-            asks[name] = requests(OTHERS[name].path, asked_for)
-            said = asked(servers[name].port, OTHERS[name].path, asked_for[0])[1].decode()[:80]
-            expected = float(learner.booster_.predict(np.array(rows[:1]))[0])
-            known[name] = {"release": release, "start_s": round(seconds, 1), "answer": said,
-                           "expected": expected}  # fmt: skip
-    return servers, asks, known
+    with contextlib.ExitStack() as stack:
+        all_of_them = Field(job_of(job, learner), stack)
+        all_of_them.add_ours(folder / "store")
+        for name, other in others(job).items():
+            if given.only and name not in given.only.split(","):
+                continue
+            python = venv(given.cache, other.environment(name), other.packages)
+            if python is not None:
+                (folder / name).mkdir()
+                written(folder / name, job, learner)
+                all_of_them.add(name, other, python, folder / name)
+        time.sleep(2.0)
+        servers = all_of_them.servers
+        before = os.getloadavg()[0]
+        found = taking_turns(servers, all_of_them.asks, given.rounds, given.seconds)
+        memory = {
+            one: round(sum(memory_mb(pid)["pss_mb"] for pid in served.tree()), 1)
+            for one, served in servers.items()
+        }
+    return {
+        "load average": [round(before, 1), round(os.getloadavg()[0], 1)],
+        "others": all_of_them.known, "bars": compared(found, servers),
+        "memory of all processes (PSS, MB)": memory,
+        "medians over rounds (us)": {one: middle(rounds) for one, rounds in found.items()},
+    }  # fmt: skip
 
 
 def compared(found: Mapping[str, Any], servers: Mapping[str, Served]) -> dict[str, Any]:
@@ -200,30 +181,22 @@ def compared(found: Mapping[str, Any], servers: Mapping[str, Served]) -> dict[st
 def main() -> int:
     """Measure, print; 1 when a bar is not reached."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--job", choices=(WHOLE, NUMBERS), help="both when left out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--only", default="", help="some of: " + ", ".join(OTHERS))
+    parser.add_argument("--only", default="", help="some of: " + ", ".join(others(WHOLE)))
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        servers, asks, known = all_started(stack, given, Path(name))
-        time.sleep(2.0)
-        found = taking_turns(servers, asks, given.rounds, given.seconds)
-        memory = {
-            one: round(sum(memory_mb(pid)["pss_mb"] for pid in served.tree()), 1)
-            for one, served in servers.items()
-        }
-    report: dict[str, Any] = {
-        "set": chosen().name, "load average": round(os.getloadavg()[0], 1), "others": known,
-        "bars": compared(found, servers), "memory of all processes (PSS, MB)": memory,
-        "medians over rounds (us)": {one: middle(rounds) for one, rounds in found.items()},
-    }  # fmt: skip
-    text = shown(report)
-    print(text)
+    report: dict[str, Any] = {"set": chosen().name}
+    for job in (given.job,) if given.job else (WHOLE, NUMBERS):
+        with tempfile.TemporaryDirectory() as name:
+            report[job] = measured(job, given, Path(name))
+        print(f"{job}:\n{shown(report[job])}", flush=True)
     if given.out is not None:
-        given.out.write_text(text)
-    return 0 if all(row["reached"] for row in report["bars"].values()) else 1
+        given.out.write_text(shown(report))
+    jobs = [found for found in report.values() if isinstance(found, dict)]
+    return 0 if all(row["reached"] for found in jobs for row in found["bars"].values()) else 1
 
 
 if __name__ == "__main__":
