@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -10,9 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import numpy as np
-
 T = TypeVar("T")
+_BARE = frozenset({str, int, bool, type(None)})
 
 
 def as_plain(value: Any) -> Any:
@@ -24,20 +24,24 @@ def as_plain(value: Any) -> Any:
     >>> as_plain(Interval(0.1, 0.2, 0.3))["mid"]
     0.2
     """
+    kind = type(value)
+    if kind in _BARE:  # most of a record: looked for first
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [as_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return as_plain(value.tolist())
-    if isinstance(value, np.generic):
-        return as_plain(value.item())
+    # arrays and numbers of numpy, for which a server that starts does not wait
+    if (tolist := getattr(value, "tolist", None)) is not None:
+        return as_plain(tolist())
     if isinstance(value, datetime):
         # a time without a zone is a value of the user's data, and is not ours to shift
         return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 

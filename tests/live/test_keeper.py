@@ -126,7 +126,7 @@ def test_a_server_that_starts_on_a_bad_champion_answers_with_the_one_before(tmp_
 def test_a_keeper_gives_its_first_orders_without_the_libraries_that_answer():
     """They would take as long as its worker takes to load, on the way to the first answer."""
     code = (
-        "import sys; import everfit.faces.cli.serving.start; "
+        "import sys; import everfit.faces.cli.serving.start, everfit.live.prove; "
         "print([m for m in ('numpy', 'msgspec.json', 'everfit.serve', 'everfit.store.journal', "
         "'sqlalchemy', 'everfit.live.desk.desk') if m in sys.modules])"
     )

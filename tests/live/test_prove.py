@@ -11,6 +11,7 @@ import pytest
 
 from everfit.live import prove
 from everfit.live.orders import Placed
+from everfit.release import gates
 from tests.live.coins import pack_coin, wait
 
 KEY = b"k" * 32
@@ -40,7 +41,7 @@ def test_a_sound_version_passes_all_three_checks(version):
 
 def test_a_changed_file_is_never_opened(version, monkeypatch):
     (Path(version.folder) / "plan.json").write_text("{}")
-    monkeypatch.setattr(prove, "load_fresh", lambda *_, **__: pytest.fail("it was opened"))
+    monkeypatch.setattr(gates, "load_fresh", lambda *_, **__: pytest.fail("it was opened"))
 
     checks = prove.proved(version, KEY)
 
@@ -105,7 +106,7 @@ def spare(monkeypatch):
 
 
 def test_a_spare_finds_what_a_fresh_process_finds(version, spare, monkeypatch):
-    monkeypatch.setattr(prove, "load_fresh", lambda *_, **__: pytest.fail("no spare was used"))
+    monkeypatch.setattr(gates, "load_fresh", lambda *_, **__: pytest.fail("no spare was used"))
     first = spare._process
 
     checks = prove.proved(version, KEY)

@@ -8,14 +8,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from everfit.errors import ColumnMissing, DataError, SourceMissing
 from everfit.live.recall import Question, recall
 from everfit.live.sources import Registered, Source, Sources, registered
+from everfit.records import Problem
 from tests.live.coins import wait
+from tests.store.build import version as a_version
 
 LATE = datetime(2027, 1, 1)
+COIN = Problem("classify", "came", "log_loss", "probabilities", labels=("no", "yes"))
 ROWS = """who,when,amount,came
 7,2026-03-01,30,no
 7,2026-01-01,10,yes
@@ -137,3 +141,54 @@ def test_the_events_of_two_sources_are_one_line_of_time(tmp_path: Path) -> None:
         ["2026-01", "2026-02", "2026-03"],  # not what is yet to come
         ["2026-01", "2026-02"],
     ]
+
+
+def requests(**columns: list[object]) -> pl.DataFrame:
+    """Requests about 7, 8 and nobody, asked on 20 January."""
+    at = pl.Series("at", [datetime(2026, 1, 20)] * 3).dt.replace_time_zone("UTC")
+    return pl.DataFrame({"key": ["7", "8", "nobody"], **columns}).with_columns(at)
+
+
+def test_a_request_without_a_time_is_compared_where_the_source_has_one_row_before_it(
+    tmp_path: Path,
+) -> None:
+    source = Source(orders(tmp_path))
+
+    once = source.of_requests(requests(), "came")
+    later = requests().with_columns(pl.col("at") + pl.duration(days=30))
+    several = source.of_requests(later, "came")
+
+    assert once.select("key", "amount").rows() == [("7", 10), ("8", 5)]
+    assert several["key"].to_list() == ["8"]  # of 7 there are two: either may be meant
+
+
+def test_a_request_with_its_time_is_the_event_of_that_time(tmp_path: Path) -> None:
+    source = Source(orders(tmp_path))
+    told = ["2026-02-01", "2026-02-01", "2026-02-01"]
+
+    found = source.of_requests(requests(when=told), "came")
+
+    assert found.select("key", "amount").rows() == [("7", 20)]
+
+
+def test_the_first_source_that_has_any_of_the_requests_speaks_of_them(tmp_path: Path) -> None:
+    orders(tmp_path)
+    (tmp_path / "none.csv").write_text("who,when,amount\n1,2026-01-01,1\n2,2026-01-01,2\n")
+    both = Sources({"m": [
+        replace(orders(tmp_path), name="none", source=str(tmp_path / "none.csv")),
+        orders(tmp_path),
+    ]})  # fmt: skip
+    version = replace(a_version(1, model="m"), problem=COIN)
+
+    lookup = both.lookup_of(version)
+
+    assert lookup is not None
+    assert lookup(requests())["amount"].to_list() == [10, 5]
+    assert both.lookup_of(replace(version, model="other")) is None
+
+
+def test_a_source_that_is_gone_says_so_when_it_is_asked(tmp_path: Path) -> None:
+    gone = replace(orders(tmp_path), source=str(tmp_path / "gone.csv"))
+
+    with pytest.raises(SourceMissing):
+        Source(gone).of_requests(requests(), "came")

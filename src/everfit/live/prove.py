@@ -19,18 +19,14 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from everfit.because import Because
 from everfit.live.orders import Placed
-from everfit.records import Because
-from everfit.release.gates import (
-    FreshLoad,
-    fresh_of,
-    load_fresh,
-    loads,
-    manifest_holds,
-    passed,
-    reproduces,
-)
+from everfit.release.manifest import manifest_holds
+
+if TYPE_CHECKING:
+    from everfit.release.gates import FreshLoad
 
 WAIT_S = 60.0
 SPARE_AFTER_S = 1.0  # whoever begins to serve has better to do
@@ -68,6 +64,8 @@ class Spare:
             process, self._process = self._process, None
         if process is None:
             return None
+        from everfit.release.gates import FreshLoad, fresh_of
+
         began = time.monotonic()
         asked = json.dumps([placed.folder, *placed.trusted]) + "\n"
         try:
@@ -121,6 +119,8 @@ def proved(placed: Placed, key: bytes) -> tuple[Because, ...]:
     seal = sealed(placed, key)
     if not seal.passed:
         return (seal,)
+    from everfit.release.gates import load_fresh, loads, reproduces
+
     fresh = _spare.load(placed)
     if fresh is None:
         fresh = load_fresh(
@@ -138,7 +138,7 @@ def holds(checks: Sequence[Because]) -> bool:
     >>> holds([Because("loads", True)]), holds([Because("loads", None)]), holds([])
     (True, False, False)
     """
-    return bool(checks) and passed(checks) and all(check.passed for check in checks)
+    return bool(checks) and all(check.passed for check in checks)
 
 
 def main(arguments: Sequence[str]) -> int:

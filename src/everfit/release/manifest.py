@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from everfit.because import Because
 from everfit.errors import ArtefactRefused
 from everfit.plain import as_plain, from_plain
 
@@ -130,6 +131,15 @@ def verify(
             expected = f"{packed.size_bytes:,} bytes, sha256 {packed.sha256[:16]}..."
             raise _refused(folder, name, told, expected)
     return manifest
+
+
+def manifest_holds(folder: Path, *, key: bytes, sha256: str | None = None) -> Because:
+    """Every file is as it was packed and signed."""
+    try:
+        verify(folder, key=key, sha256=sha256)
+    except ArtefactRefused as error:
+        return Because("files as packed", False, note=f"{error.what}: {error.got}")
+    return Because("files as packed", True)
 
 
 def signature(manifest: Manifest, key: bytes) -> str:

@@ -112,3 +112,17 @@ def test_a_value_is_judged_in_the_unit_of_its_task(tmp_path):
     log.close()
 
     assert found.loss["champion"].mid == pytest.approx(np.mean([(i / 2) ** 2 for i in range(5)]))
+
+
+def test_outcomes_that_were_asked_for_and_teach_only_are_left_out_of_every_arm(tmp_path):
+    champions = drawn(40, 8)
+    rows = [Answered(f"a{i}", "champion", 1, p, y) for i, (p, y) in enumerate(champions)]
+    rows += [Answered(f"a{i}", "shadow", 3, 0.5, of=f"p{i}") for i in range(40)]
+    log = fill(tmp_path, rows)
+
+    found = judged(log, "coin", PROBLEM, ARMS, since=None, teach=[f"p{i}" for i in range(25)])
+    log.close()
+
+    assert (found.loss["champion"].n, found.gain["shadow"].n) == (15, 15)
+    own = spread([loss(p, y) for p, y in champions[25:]])
+    assert found.loss["champion"].mid == pytest.approx(own.mean)
