@@ -4,6 +4,7 @@ python -m bench.streams                     everything with 400 runs, about a qu
 python -m bench.streams nulls --runs 100    false alarms on stationary streams
 python -m bench.streams delays              rows from a change to its alarm
 python -m bench.streams challengers         200 challengers in a row, 90% of them no better
+python -m bench.streams power               the same over the outcomes that each of them gets
 python -m bench.streams others              Evidently and NannyML on the same streams
 python -m bench.streams --into docs/bench.md    write the tables between their marks, too
 """
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from bench.streams.challengers import PROMOTIONS, challengers
+from bench.streams.challengers import POWER, PROMOTIONS, challengers, power
 from bench.streams.counts import DELAYS, FALSES, table
 from bench.streams.delays import delays
 from bench.streams.nulls import jobs
@@ -42,15 +43,16 @@ def list_of(found: Callable[[int], Iterable[Cells]], runs: int) -> list[Cells]:
 
 
 def jobs_of(name: str, runs: int) -> list[Callable[[], Sequence[Cells]]]:
-    """The parts of a part; delays take a quarter of the runs, challengers an eighth."""
+    """The parts of a part; delays take a quarter of the runs, challengers half of them."""
     if name == "nulls":
         return list(jobs(runs, LOOKS, ROWS))
-    few = {"delays": (delays, max(runs // 4, 2)), "challengers": (challengers, max(runs // 8, 2)),
-           "others": (others, runs)}  # fmt: skip
+    few = {"delays": (delays, max(runs // 4, 2)), "challengers": (challengers, max(runs // 2, 2)),
+           "power": (power, max(runs // 4, 2)), "others": (others, runs)}  # fmt: skip
     return [partial(list_of, *few[name])]
 
 
-HEADS = {"nulls": FALSES, "delays": DELAYS, "challengers": PROMOTIONS, "others": OTHERS}
+HEADS = {"nulls": FALSES, "delays": DELAYS, "challengers": PROMOTIONS, "power": POWER,
+         "others": OTHERS}  # fmt: skip
 
 
 def tables(names: Sequence[str], runs: int) -> Iterator[tuple[str, str]]:

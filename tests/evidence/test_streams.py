@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 from bench.streams import nulls
 from bench.streams.__main__ import jobs_of, write
+from bench.streams.challengers import challengers, known_gain, one_look
 from bench.streams.counts import NEVER, Delays, Falses, table
+from bench.streams.trials import judged
 from bench.streams.worlds import CLOCK, DAILY, DRAGGED, HEAVY, NORMAL, seed, zero_one
 
 from everfit.evidence.alarms.recursion import Calibration
 from everfit.evidence.alarms.reference import Reference, rank_alarm
+from everfit.evidence.alarms.strange import StrangeAlarm
+from everfit.evidence.trial.dispersion import Dependence
 
 
 def test_the_bar_is_alpha_and_three_binomial_standard_errors() -> None:
@@ -73,7 +77,49 @@ def test_seasons_repeat_every_day_and_0_1_losses_differ_where_they_should() -> N
 
 def test_every_detector_meets_every_stream() -> None:
     assert len(jobs_of("nulls", 10)) == 6 * 4
-    assert {len(jobs_of(name, 10)) for name in ("delays", "challengers", "others")} == {1}
+    assert {len(jobs_of(name, 10)) for name in ("delays", "challengers", "power", "others")} == {1}
+
+
+@pytest.mark.parametrize("dependence", [None, Dependence()])
+def test_many_trials_at_once_are_judged_as_the_product_judges_each(dependence) -> None:
+    told = []
+    for run in range(12):
+        d = zero_one(seed(40, run), 60, 50, (-0.04, 0.0, 0.04)[run % 3])
+        told.append(judged(d, 0.05, zero_one=True, dependence=dependence, check=True)[0])
+
+    assert {"better", "worse"} <= set(told)
+
+
+def test_challengers_are_drawn_as_told_and_judged_as_the_product_judges_them() -> None:
+    told = list(challengers(1))
+
+    ours = [one for one in told if one.rule.startswith("e-LORD")]
+    peeked = [one for one in told if one.rule.startswith("z-test")]
+    assert [one.labels for one in ours] == [2_000] * 3 + [5_000] * 3
+    assert all(one.fdr <= 0.2 for one in ours)  # of one run
+    assert all(one.fdr > 0.4 and one.power > 0.9 for one in peeked)
+
+
+def test_no_test_is_better_than_one_look_and_none_over_time_than_that_of_a_known_gain() -> None:
+    # after 2 s2 ln(1/level) / gain^2 rows it is there with a chance of one half, or was before
+    even = 2 * 0.08 * math.log(1 / 0.002) / 0.02**2
+    known, once = (f(np.array([0.002]), round(even), 0.02)[0] for f in (known_gain, one_look))
+
+    assert 0.5 < known < 0.65
+    assert once > known
+    # z^2 s2 / gain^2 rows: the fewest for a power of one half
+    assert one_look(np.array([0.002]), 1_657, 0.02)[0] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_path_of_e_values_ends_where_a_replay_does() -> None:
+    scores, calibration = seed(41).standard_normal((160, 3)), Calibration(60, 0.1)
+    alarm = StrangeAlarm(calibration, seed=4)
+
+    path = nulls.strange_path(scores, 100, [0] * 160, calibration)
+
+    last = alarm.replay(alarm.start(scores[:100], [0] * 100), scores[100:], [0] * 60)
+    assert path.shape == (60, 3)
+    assert path[-1] == pytest.approx(last.watched.e_values(calibration))
 
 
 @pytest.mark.slow

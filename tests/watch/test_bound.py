@@ -132,7 +132,7 @@ def test_a_rise_is_seen_within_the_planned_rows():
         rows.append(100 * (found - 59) if found is not None else np.inf)
 
     # planned: 2 s2 (ln(A g) + ln 12)/gap^2 is about 660 rows, and windows are of 100 rows
-    assert np.median(rows) <= 1000
+    assert np.median(rows) <= 800
 
 
 def test_a_loss_that_doubles_in_the_first_week_rings_at_once():

@@ -112,6 +112,29 @@ def test_a_shift_is_found_within_the_planned_windows(shift: float, at_most: int)
     assert np.median(delays) <= at_most
 
 
+def test_what_the_reference_was_off_by_is_learnt_and_a_move_from_there_is_seen_sooner() -> None:
+    rng = np.random.default_rng(0)
+    margin, error, off = module.mean_margin(1_000), 0.029, 0.015
+    calm = off + error * rng.normal(size=(200, 40))
+    moved = 0.07 + off + error * rng.normal(size=(12, 40))
+    away = np.vstack([calm, moved])
+
+    path = module._frozen(away, np.full(away.shape, error), np.full(40, margin), 1e12)
+
+    limit = 1_000 / 0.05
+    assert np.mean(path[:200].max(axis=0) >= limit) <= 0.05
+    assert np.median(path[207]) >= limit
+
+
+def test_a_move_just_after_the_release_is_not_learnt_away() -> None:
+    rng = np.random.default_rng(0)
+    away = 0.14 + 0.029 * rng.normal(size=(16, 40))
+
+    path = module._frozen(away, np.full(away.shape, 0.029), np.full(40, 0.0235), 1e12)
+
+    assert np.median(path[-1]) >= 1_000 / 0.05
+
+
 def test_a_large_shift_in_the_first_weeks_is_found_within_days() -> None:
     rng = np.random.default_rng(0)
     known = of_numbers(rng.normal(size=5_000))

@@ -15,7 +15,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from everfit.evidence.alarms.maps import N_BETS, RAISED, Look, dispersions, merged, replay
+from everfit.evidence.alarms.maps import (
+    N_BETS,
+    RAISED,
+    Look,
+    dispersions,
+    merged,
+    replay,
+    shares,
+)
 from everfit.evidence.alarms.recursion import Calibration
 from everfit.records import Array
 
@@ -24,7 +32,7 @@ MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 UNKNOWN = 1.6  # how much worse an hour or weekday may be before one whole week was seen
 CHANCE = 0.01  # of taking a season for one where there is none
 YEAR_S = 365.25 * 86_400
-FAST = 0.75  # of the evidence is that of single windows
+FAST = 0.9  # of the evidence is that of single windows
 OVER = 0.01  # of what rang an alarm; when less is left, it is over
 
 
@@ -54,7 +62,7 @@ def evidence(
     """
     n_windows, n_detectors = len(starts), len(looks)
     a_year = max(1, math.ceil(YEAR_S / window_s))
-    most = N_BETS * n_detectors / alpha / (1 - FAST)  # one bet alone can ring the alarm
+    most = N_BETS * n_detectors / alpha  # one bet alone can ring the alarm
     fast = np.full((n_windows, n_detectors, N_BETS), np.nan)
     seasonal = window_s <= WEEK.total_seconds() / 2
     weeks = _whole_weeks(starts, window_s) if seasonal else []
@@ -65,10 +73,11 @@ def evidence(
             if look is not None and allowed[t] <= RAISED[-1]:
                 fast[t, d] = look.log[bisect_left(RAISED, allowed[t])]
         fast[:, d] /= tempers[:, None]
-    quick = replay(fast, Calibration(looks=a_year), most * a_year) / a_year
+    starts_of = np.stack([shares(row) for row in looks], axis=1)
+    quick = replay(fast, Calibration(looks=a_year), most / FAST * a_year, starts_of) / a_year
     if not seasonal:
         return quick
-    return FAST * quick + (1 - FAST) * _weekly(looks, weeks, most)
+    return FAST * quick + (1 - FAST) * _weekly(looks, weeks, most / (1 - FAST))
 
 
 def ringing(e: Array, need: float | Array) -> int | None:
@@ -91,15 +100,16 @@ def _weekly(
     """The e-value of the weekly detector after each window: that of the last whole week."""
     weeks = math.ceil(YEAR_S / WEEK.total_seconds())
     logs = np.full((len(blocks), len(looks), N_BETS), np.nan)
+    begun = np.ones(logs.shape)
     for d, row in enumerate(looks):
         seen = [[look for t in block if (look := row[t]) is not None] for block in blocks]
         wholes = [merged(some) if some else None for some in seen]
-        tempers = dispersions(wholes)
+        tempers, begun[:, d] = dispersions(wholes), shares(wholes)
         for w, whole in enumerate(wholes):
             if whole is not None:
                 logs[w, d] = whole.log[0]
         logs[:, d] /= tempers[:, None]
-    path = replay(logs, Calibration(looks=weeks), most * weeks) / weeks
+    path = replay(logs, Calibration(looks=weeks), most * weeks, begun) / weeks
     out = np.zeros((len(looks[0]), len(looks)))
     for w, block in enumerate(blocks):
         out[block[-1] :] = path[w]

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from everfit.column import Array
+from everfit.evidence.alarms.paths import Paths
 from everfit.evidence.alarms.recursion import Calibration
 from everfit.evidence.alarms.reference import mean_margin
 from everfit.evidence.alarms.strange import power_gain
@@ -31,6 +32,7 @@ SEASON_LEAST = 8  # of them in each season, or seasons are not told apart
 BETS = np.array([0.25, 0.5, 1.0, 2.0])  # in standard errors; what the frozen detector bets on
 TOP = 4.0  # standard errors: no single window, however odd, is proof
 LEAST_MARGIN = 0.01  # of a mean rank or a share: moves below it concern nobody
+MARGIN_SD = 2.5758  # standard deviations of the reference's error in a margin: 1 in 100 is beyond
 USUAL_SPREAD, WORTH = 0.05, 7.0  # how much windows are thought to differ, and in windows how firmly
 MAIN = 4.0  # times as much as other statistics counts the mean rank of a number
 SUSPECT, SLOW = 1_000.0, 0.25  # evidence from which on windows hardly count for what is usual
@@ -64,6 +66,25 @@ class Drift:
     looks: int
     n: int
     alpha: float
+
+
+@dataclass(slots=True, eq=False)
+class _Bets:
+    """Where the first detector stands: its wealth (2, bets, q), and what it knows (q,).
+
+    ``beyond`` and ``seen`` tell how much windows differ, ``mean`` and ``firm`` (its precision) by
+    how much the reference is off.
+    """
+
+    wealth: Array
+    beyond: Array
+    seen: Array
+    mean: Array
+    firm: Array
+
+
+_FROZEN: Paths[_Bets] = Paths()
+_STRANGE: Paths[Array] = Paths()
 
 
 def looks_a_year(window_s: float) -> int:
@@ -129,8 +150,9 @@ def drift(
 class Followed:
     """Statistics (q,) of things by name: whose each is (``owner``), how it counts, what it was.
 
-    ``weights`` sum to 1 for each owner; ``margins`` are moves that do not count; ``away`` and
-    ``errors`` (windows, q) are distances from the reference and their standard errors.
+    ``weights`` sum to 1 for each owner; ``margins`` are what the reference may be off by, and below
+    0.01 moves that do not count; ``away`` and ``errors`` (windows, q) are distances from the
+    reference and their standard errors.
     """
 
     names: tuple[str, ...]
@@ -251,27 +273,44 @@ def _frozen(away: Array, errors: Array, margins: Array, top: float) -> Array:
 
     The gain is exp(b y - b^2/2), y how far the window is beyond the margin in standard errors: of
     the window's own rows, and of windows as they differed so far. The latter is known before the
-    window, so that the bet is fair; at first it is thought to be 0.05.
+    window, so that the bet is fair; at first it is thought to be 0.05. What of the margin is there
+    for the error of the reference shrinks as windows show where they really lie: its posterior
+    mean, normal around 0, moves the middle, and never beyond what the margin allowed anyway.
     """
-    n, q = away.shape
-    out = np.zeros((n, q))
-    wealth = np.zeros((2, len(BETS), q))
-    beyond, seen = np.full(q, WORTH * USUAL_SPREAD**2), np.full(q, WORTH)
+    q = away.shape[1]
     half = (BETS**2 / 2)[:, None]
-    for t in range(n):
-        x, variance = away[t], errors[t] ** 2
-        scale = np.sqrt(variance + np.maximum(beyond, 0.0) / seen)
-        known = ~np.isnan(x)
+    least = np.minimum(margins, LEAST_MARGIN)
+    room = margins - least
+
+    def step(state: _Bets, t: int) -> Array:
+        known = ~np.isnan(away[t])
+        x, variance = np.where(known, away[t], 0.0), errors[t] ** 2
+        between = np.maximum(state.beyond, 0.0) / state.seen
+        middle = np.clip(state.mean, -room, room)
+        scale = np.sqrt(variance + between + (room > 0) / state.firm)
+        wealth = state.wealth
         for side, sign in enumerate((1.0, -1.0)):
-            y = np.clip((sign * x - margins) / scale, -TOP, TOP)
+            y = np.clip((sign * (x - middle) - least) / scale, -TOP, TOP)
             gain = np.exp(BETS[:, None] * np.where(known, y, 0.0) - half)
             wealth[side] = np.minimum((1 + wealth[side]) * np.where(known, gain, 1.0), top)
-        out[t] = wealth.mean(axis=(0, 1))
+        found = np.asarray(wealth.mean(axis=(0, 1)))
         # a change should not teach what is usual; a season, in the first weeks, should
-        learns = known * np.where((out[t] > SUSPECT) & (seen > SETTLED), SLOW, 1.0)
-        beyond += learns * np.where(known, x**2 - variance, 0.0)
-        seen += learns
-    return out
+        learns = known * np.where((found > SUSPECT) & (state.seen > SETTLED), SLOW, 1.0)
+        weight = np.where(known, learns / (variance + between), 0.0)
+        state.mean = (state.firm * state.mean + weight * x) / (state.firm + weight)
+        state.firm = state.firm + weight
+        off = x - np.clip(state.mean, -room, room)
+        state.beyond += learns * np.where(known, off**2 - variance, 0.0)
+        state.seen += learns
+        return found
+
+    def begin() -> _Bets:
+        usual = np.full(q, WORTH * USUAL_SPREAD**2)
+        firm = (MARGIN_SD / np.maximum(margins, 1e-12)) ** 2
+        return _Bets(np.zeros((2, len(BETS), q)), usual, np.full(q, WORTH), np.zeros(q), firm)
+
+    found = _FROZEN.follow((margins.tobytes(), top), (away, errors), begin, step)
+    return found.reshape(len(away), q)
 
 
 def _strange(
@@ -279,23 +318,25 @@ def _strange(
 ) -> Array:
     """Wealth (windows, statistics) of bets that a window is strange among those before it."""
     n, q = away.shape
-    out = np.zeros((n, q))
     if n <= LEARNT_FROM:
-        return out
+        return np.zeros((n, q))
     score = _scores(away, errors, _finest(seasons))
     # drawn row by row: a window more changes nothing of those before; the first breaks ties
     ties, draws = (np.random.default_rng(seed).random((n, q)) for seed in (0, 1))
     score += TIE * ties
     known = np.cumsum(~np.isnan(score), axis=0)
     side = np.ascontiguousarray(score.T)
-    wealth = np.zeros((2, q))
-    for t in range(LEARNT_FROM, n):
+
+    def step(wealth: Array, t: int) -> Array:
+        if t < LEARNT_FROM:
+            return np.zeros(q)
         greater = np.count_nonzero(side[:, :t] > side[:, t, None], axis=1)
         p = np.where(np.isnan(score[t]), np.nan, (greater + draws[t]) / (known[t - 1] + 1))
         gains = np.stack([power_gain(p), power_gain(1 - p)])
-        wealth = np.minimum((1 + wealth) * gains, top)
-        out[t] = wealth.mean(axis=0)
-    return out
+        wealth[:] = np.minimum((1 + wealth) * gains, top)
+        return np.asarray(wealth.mean(axis=0))
+
+    return _STRANGE.follow((q, top), (score,), lambda: np.zeros((2, q)), step)
 
 
 def _scores(away: Array, errors: Array, season: Sequence[Hashable]) -> Array:

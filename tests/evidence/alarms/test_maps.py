@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from everfit.errors import UsageError
 from everfit.evidence.alarms.maps import (
@@ -14,6 +15,7 @@ from everfit.evidence.alarms.maps import (
     log_gains,
     merged,
     replay,
+    shares,
     within,
 )
 from everfit.evidence.alarms.recursion import Calibration
@@ -63,12 +65,18 @@ def test_windows_merge_into_one():
     assert pieces.log[0] == pytest.approx(whole.log[0])
 
 
-def test_independent_rows_are_not_tempered_and_groups_are():
+def test_independent_rows_seem_to_hang_together_as_chance_has_it_and_groups_truly_do():
     rng = np.random.default_rng(0)
-    alone = [within(rng.random(1000), np.arange(1000) // 2) for _ in range(200)]
+    alone = [within(rng.random(200), np.arange(200) // 2) for _ in range(400)]
 
-    assert np.mean(np.array(alone) > 1) < 0.05
+    assert np.mean(alone) == pytest.approx(1.0, abs=0.04)
     assert 4 < within(np.repeat(rng.random(200), 5), np.arange(1000) // 5) < 10
+
+
+def test_windows_of_fewer_rows_than_can_tell_say_nothing():
+    assert within(np.arange(39.0)) == 1.0
+    assert within(np.arange(40.0)) > 1.0
+    assert within([]) == 1.0
 
 
 def test_a_memory_from_row_to_row_is_seen():
@@ -78,6 +86,62 @@ def test_a_memory_from_row_to_row_is_seen():
         walk[at] = 0.6 * walk[at - 1] + rng.normal()
 
     assert within(np.exp(walk)) > 2
+
+
+def test_what_chance_explains_tempers_nothing_and_a_memory_within_small_windows_does():
+    rng = np.random.default_rng(0)
+    calm = [look(rng.exponential(1.0, 60)) for _ in range(60)]
+    walk = lfilter([1], [1, -0.6], rng.normal(size=60 * 60)).reshape(60, 60)
+    dragged = [look(np.exp(row)) for row in walk]
+
+    assert np.median(dispersions(calm)) == 1.0
+    assert dispersions(dragged)[5:].min() > 1.2
+
+
+def test_users_that_come_several_times_temper_windows_too_small_for_stretches():
+    rng = np.random.default_rng(0)
+    # 12 users of 3 rows that are alike: 36 rows a window
+    users = [look(np.repeat(rng.random(12), 3), groups=np.arange(36) // 3) for _ in range(20)]
+    alone = [look(rng.random(36)) for _ in range(20)]
+
+    assert dispersions(users).min() > 2.5
+    assert np.median(dispersions(alone)) == 1.0
+
+
+def test_rows_that_begin_to_hang_together_after_months_are_tempered_within_days():
+    rng = np.random.default_rng(0)
+    calm = [look(rng.random(198)) for _ in range(240)]
+    users = [look(np.repeat(rng.random(66), 3), groups=np.arange(198) // 3) for _ in range(10)]
+
+    found = dispersions([*calm, *users])
+
+    assert np.mean(found[:240] == 1.0) > 0.9
+    assert found[245:].min() > 2.5
+
+
+def test_bets_on_rises_that_can_be_seen_in_days_get_most_of_the_new_evidence():
+    few, many = Look((), 100, 0.12, 0.325), Look((), 10_000, 0.12, 0.325)
+
+    given = shares([few, few, None, few])
+
+    assert given.mean(axis=1) == pytest.approx(1.0)
+    assert given[0].tolist() == [1.0] * len(BETS)
+    assert given[1].tolist() == given[2].tolist() == given[3].tolist()
+    # a bet of 0.055 suits a rise by 1.5 standard errors, 0.05 of 0.12
+    assert BETS[given[1].argmax()] == pytest.approx(1.5 * 0.12 / 0.325 / 10, rel=0.25)
+    assert shares([many] * 2)[1].argmax() == 0
+    assert (given > 0).all()
+    assert shares([Look((), 50, 0.0, 0.0)] * 2)[1].tolist() == [1.0] * len(BETS)
+
+
+def test_more_evidence_of_the_right_bet_rings_sooner():
+    logs = np.log(np.array([[[2.0, 0.5]]] * 6))
+    starts = np.array([[[1.9, 0.1]]] * 6)
+
+    plain, told = (replay(logs, Calibration(looks=100), starts=s)[:, 0] for s in (None, starts))
+
+    assert told[0] == pytest.approx((1.9 * 2.0 + 0.1 * 0.5) / 2)
+    assert (told > plain).all()
 
 
 def test_constant_losses_have_no_spread_to_temper():

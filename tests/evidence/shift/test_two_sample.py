@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -115,6 +116,24 @@ def test_a_learner_of_the_caller_sees_what_single_columns_do_not_show():
     assert ours.decided
     assert not plain.decided
     assert {column.name for column in ours.needed("ab")} == {"a", "b"}
+
+
+def test_a_learner_is_fitted_anew_when_there_is_five_percent_more_to_learn_from():
+    fitted = []
+
+    def learn(rows, is_new):
+        fitted.append(len(rows))
+        return first
+
+    rng = np.random.default_rng(9)
+    test = TwoSample(rng.normal(size=(3000, 1)), 0.05, learn=learn)
+    for _ in range(300):
+        test.update(rng.normal(size=(10, 1)))
+
+    assert fitted[:10] == [20 * n for n in range(1, 11)]
+    assert len(fitted) < 90
+    grown = [later / earlier for earlier, later in itertools.pairwise(fitted[40:])]
+    assert 1.05 < min(grown) <= max(grown) < 1.1
 
 
 def test_the_reference_is_used_once_and_then_spent():

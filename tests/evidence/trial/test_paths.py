@@ -46,13 +46,25 @@ def test_what_was_said_before_does_not_change_when_days_are_added():
         assert log_e_path(days[:end]).tolist() == whole[:end].tolist()
 
 
-def test_long_trials_are_worked_on_in_parts_with_the_same_bits(monkeypatch):
+def test_days_that_were_looked_at_before_give_the_same_bits_as_new_ones():
     _, days = _days(3)
-    whole = log_e_path(days)
+    for end in range(1, len(days)):
+        log_e_path(days[:end])
+    new = [Differences.from_dict(day.as_dict()) for day in days]
 
-    monkeypatch.setattr(paths, "CHUNK", 10)
+    assert log_e_path(days).tolist() == log_e_path(new).tolist()
 
-    assert log_e_path(days).tolist() == whole.tolist()
+
+def test_a_day_is_worked_out_once_for_each_question(monkeypatch):
+    _, days = _days(3)
+    asked = []
+    monkeypatch.setattr(paths, "_summed", lambda table, block: asked.append(block) or table[0])
+
+    for _ in range(3):
+        log_e_path(days)
+    log_e_path(days, turned=True)
+
+    assert len(asked) == 2 * len(days)
 
 
 def test_a_day_without_rows_leaves_the_evidence_as_it_was():

@@ -123,14 +123,19 @@ def started(n_detectors: int, n_bets: int) -> Watched:
     )
 
 
-def step(state: Watched, gains: Floats, calibration: Calibration) -> Watched:
+def step(
+    state: Watched, gains: Floats, calibration: Calibration, share: Floats | float = 1.0
+) -> Watched:
     """One look: ``gains`` (n_detectors, n_bets) are what each bet made of it, at least 0.
+
+    ``share`` is the part of each bet in the evidence that starts now, fixed before the look; its
+    mean over the bets of a detector is 1.
 
     R_t = (1 + R_{t-1}) L_t for "sr", max(1, R_{t-1}) L_t for "cusum"; under "never"
     Z_t = (Z_{t-1} + gamma_t) L_t, and what has not started yet is added to the statistic.
     """
     look = state.looks + 1
-    fresh = gamma_series(look) if calibration.promise == "never" else 1.0
+    fresh = share * (gamma_series(look) if calibration.promise == "never" else 1.0)
     if calibration.rule == "cusum":
         wealth = np.maximum(state.wealth, fresh)
     else:

@@ -24,6 +24,7 @@ from everfit.evidence.shift.logistic import learn_logistic
 Scorer = Callable[[Floats], ArrayLike]  # rows (n, d) -> P(row is new) (n,)
 Learner = Callable[[Floats, NDArray[np.bool_]], Scorer]
 MEMORY = 20_000  # rows that a fit may look back at
+GROWN = 0.05  # of the rows that a fit looked at have to be new before the next one
 NAMED_FROM = 2_000  # the newest pairs that say which columns are needed
 REPEATS = 5
 
@@ -83,9 +84,9 @@ class TwoSample:
 
     ``reference`` (n, d) rows are used up: each is paired once, in an order drawn with ``seed``;
     when all are paired, ``spent`` is true and nothing more is tested. ``learn`` fits P(row is new)
-    on all pairs of earlier windows. With ``whole_windows`` a window is one bet; without, each row
-    is one, which finds more (3 to 6 windows of 100 rows instead of 10 to 12 for shifts of 0.5 and
-    0.25 sd in 2 of 20 columns) but is right for independent rows only.
+    on the pairs of earlier windows, anew when they are 5% more. With ``whole_windows`` a window is
+    one bet; without, each row is one, which finds more (3 to 6 windows of 100 rows instead of 10 to
+    12 for shifts of 0.5 and 0.25 sd in 2 of 20 columns) but is right for independent rows only.
 
     Examples
     --------
@@ -107,6 +108,8 @@ class TwoSample:
     _rows: list[Floats] = field(default_factory=list)
     _new: list[NDArray[np.bool_]] = field(default_factory=list)
     _judged: list[tuple[Scorer, Floats, Floats]] = field(default_factory=list)
+    _scorer: Scorer | None = None
+    _since: int = 0
 
     def __post_init__(self) -> None:
         table = _table(self.reference)
@@ -138,7 +141,7 @@ class TwoSample:
         if not len(new):
             return self.bets.log_wealth
         if self._rows:
-            scorer = self.learn(np.vstack(self._rows), np.concatenate(self._new))
+            scorer = self._learnt()
             paid = payoffs(scorer, new, old)
             self.bets.update([whole_payoff(paid)] if self.whole_windows else paid)
             self._judge(scorer, new, old)
@@ -149,6 +152,13 @@ class TwoSample:
         """The columns that the newest bets stood on, most needed first: those that drifted."""
         return needed_columns(self._judged, names, alpha=alpha, seed=self.seed)
 
+    def _learnt(self) -> Scorer:
+        held = sum(map(len, self._rows))
+        if self._scorer is None or self._since > GROWN * held:
+            self._scorer = self.learn(np.vstack(self._rows), np.concatenate(self._new))
+            self._since = 0
+        return self._scorer
+
     def _judge(self, scorer: Scorer, new: Floats, old: Floats) -> None:
         self._judged.append((scorer, new, old))
         while sum(len(part) for _, part, _ in self._judged[1:]) >= NAMED_FROM:
@@ -157,6 +167,7 @@ class TwoSample:
     def _remember(self, new: Floats, old: Floats) -> None:
         self._rows.append(np.vstack([new, old]))
         self._new.append(np.repeat([True, False], [len(new), len(old)]))
+        self._since += len(new) + len(old)
         while len(self._rows) > 1 and sum(map(len, self._rows[1:])) >= MEMORY:
             del self._rows[0], self._new[0]
 

@@ -6,7 +6,7 @@ is better. Windows add up, so a trial can be judged again from the ledger alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from everfit.errors import UsageError
 from everfit.evidence.interval import Floats
 from everfit.evidence.paired import finite_losses
+from everfit.evidence.trial.counts import Counts
 
 STEPS = 1000  # steps from 0 to 1 on which differences are kept
 STRETCHES = 40  # into which a window is cut to see how far neighbours hang together
@@ -52,6 +53,10 @@ class Differences:
     missing_old: int = 0
     missing_new: int = 0
     within: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.counts, Counts):
+            object.__setattr__(self, "counts", Counts.of(self.counts))
 
     @classmethod
     def of(
@@ -121,7 +126,7 @@ class Differences:
         held = np.bincount(place, weights=1.0 - share, minlength=2 * STEPS + 2)
         held += np.bincount(place + 1, weights=share, minlength=2 * STEPS + 2)
         used = np.flatnonzero(held)
-        counts = dict(zip((used - STEPS).tolist(), held[used].tolist(), strict=True))
+        counts = Counts(used - STEPS, np.asarray(held[used], dtype=np.float64))
         total, squares = float(d.sum()), float(d @ d)
         return cls(len(d), counts, total, squares, missing_old, missing_new, _within(d))
 
@@ -133,14 +138,15 @@ class Differences:
     @property
     def zero_one(self) -> bool:
         """Whether every difference is -1, 0 or 1, as those of 0-1 losses are."""
-        return set(self.counts) <= {-STEPS, 0, STEPS}
+        return bool(np.isin(self.arrays()[0], (-STEPS, 0, STEPS)).all())
 
     def turned(self) -> Differences:
         """The same units with the roles of the two models exchanged."""
-        counts = {-step: times for step, times in sorted(self.counts.items(), reverse=True)}
+        steps, times = self.arrays()
+        order = np.argsort(-steps)
         return Differences(
             self.n,
-            counts,
+            Counts(-steps[order], times[order]),
             -self.total,
             self.squares,
             self.missing_new,
@@ -150,18 +156,22 @@ class Differences:
 
     def arrays(self) -> tuple[NDArray[np.int64], Floats]:
         """The steps used and how many units each holds, as two arrays of equal length."""
-        size = len(self.counts)
-        steps = np.fromiter(self.counts.keys(), dtype=np.int64, count=size)
-        return steps, np.fromiter(self.counts.values(), dtype=np.float64, count=size)
+        counts = self.counts if isinstance(self.counts, Counts) else Counts.of(self.counts)
+        return counts.steps, counts.times
+
+    def once(self, name: Hashable, work: Callable[[], Floats]) -> Floats:
+        """What ``work`` makes of the counts, worked out once."""
+        return self.counts.once(name, work) if isinstance(self.counts, Counts) else work()
 
     def __add__(self, other: Differences) -> Differences:
         return together((self, other))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the ledger; :meth:`from_dict` gives the same record back."""
+        steps, times = self.arrays()
         return {
             "n": self.n,
-            "counts": {str(step): times for step, times in self.counts.items()},
+            "counts": dict(zip(map(str, steps.tolist()), times.tolist(), strict=True)),
             "total": self.total,
             "squares": self.squares,
             "missing_old": self.missing_old,
@@ -191,19 +201,21 @@ def together(blocks: Iterable[Differences]) -> Differences:
     >>> together([Differences.of([1, 1], [0, 1], 1.0), Differences.of([0], [1], 1.0)]).counts
     {-1000: 1.0, 0: 1.0, 1000: 1.0}
     """
-    counts: dict[int, float] = {}
+    held, there = np.zeros(2 * STEPS + 1), np.zeros(2 * STEPS + 1, dtype=np.bool_)
     n, total, squares, old, new, within = 0, 0.0, 0.0, 0, 0, 0.0
     for block in blocks:
-        for step, times in block.counts.items():
-            counts[step] = counts.get(step, 0.0) + times
+        steps, times = block.arrays()
+        held[steps + STEPS] += times
+        there[steps + STEPS] = True
         n += block.n
         total += block.total
         squares += block.squares
         old += block.missing_old
         new += block.missing_new
         within += block.within * block.n
-    ordered = dict(sorted(counts.items()))
-    return Differences(n, ordered, total, squares, old, new, within / n if n else 1.0)
+    used = np.flatnonzero(there)
+    counts = Counts(used - STEPS, held[used])
+    return Differences(n, counts, total, squares, old, new, within / n if n else 1.0)
 
 
 def _within(d: Floats) -> float:

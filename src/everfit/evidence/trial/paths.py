@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from everfit.evidence.interval import Floats
 from everfit.evidence.sequential import N_BETS, bets, mcnemar_log_e
 from everfit.evidence.trial.differences import STEPS, Differences
-
-CHUNK = 100_000  # counts that are worked on together: 20 MB
 
 
 def log_e_path(
@@ -54,32 +51,21 @@ def mcnemar_path(blocks: Sequence[Differences]) -> Floats:
 
 
 def _block_wealth(blocks: Sequence[Differences], margin: float, turned: bool) -> Floats:
-    """The log wealth that each block adds to each bet (n_looks, n_bets)."""
+    """The log wealth that each block adds to each bet (n_looks, n_bets).
+
+    A block keeps its row: a trial of a year is looked at every day.
+    """
     table = _table(margin, turned)
-    rows: list[Floats] = []
-    steps: list[NDArray[np.int64]] = []
-    times: list[Floats] = []
-    held = 0
-    for block in blocks:
-        step, time = block.arrays()
-        if not len(step):  # a window without a unit is a look that learns nothing
-            step, time = np.zeros(1, dtype=np.int64), np.zeros(1)
-        steps.append(step)
-        times.append(time)
-        held += len(step)
-        if held >= CHUNK:
-            rows.append(_summed(table, steps, times))
-            steps, times, held = [], [], 0
-    if steps:
-        rows.append(_summed(table, steps, times))
-    return np.concatenate(rows)
+    rows = [block.once((margin, turned), partial(_summed, table, block)) for block in blocks]
+    return np.stack(rows)
 
 
-def _summed(table: Floats, steps: list[NDArray[np.int64]], times: list[Floats]) -> Floats:
-    sizes = [len(part) for part in steps]
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    grown = table[np.concatenate(steps) + STEPS] * np.concatenate(times)[:, None]
-    return np.asarray(np.add.reduceat(grown, starts, axis=0), dtype=np.float64)
+def _summed(table: Floats, block: Differences) -> Floats:
+    steps, times = block.arrays()
+    if not len(steps):  # a window without a unit is a look that learns nothing
+        return np.zeros(table.shape[1])
+    grown = table[steps + STEPS] * times[:, None]
+    return np.asarray(np.add.reduceat(grown, [0], axis=0)[0], dtype=np.float64)
 
 
 @lru_cache(maxsize=32)
