@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from bench.replay.sets import Replay
 from everfit.errors import StoreBusy
@@ -19,14 +22,17 @@ from everfit.loop.fit.job import Hands as FitHands
 from everfit.loop.run import Request, RunResult
 from everfit.loop.tick import Ticked
 from everfit.loop.turn.windows import floor_to
-from everfit.records import Decision, Upkeep
+from everfit.records import Decision, Hypothesis, Upkeep
 from everfit.simulate.begin import Given, Wanted, begin, world_of
 from everfit.simulate.result import Simulated, simulated
 from everfit.simulate.stream import Streaming
 from everfit.simulate.world import HOLD_S, World, first_version, live
-from everfit.store import Store, open_store
+from everfit.store import RunHandle, Store, open_store
+from everfit.study.field.portfolio import portfolio
 
-FIRST_S, FIT_S = 60.0, 600.0  # of the first run; of a fit: load must not decide what is learnt
+FIRST_S, FIT_S = 300.0, 600.0  # limits that are not reached: load must not decide what is learnt
+LEAST_ROWS = 500  # outcomes between two recalibrations
+ROUNDS = {"n_rounds": 200, "lr": 0.08, "leaves": 31}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +46,58 @@ class Begun:
     folder: Path
 
 
+class NoSearch:
+    """A study that ends with what is listed."""
+
+    def __init__(self, race: object) -> None:
+        """Nothing is kept."""
+
+    def run(self, left: Callable[[], float]) -> tuple[str, int]:
+        """Nothing is tried."""
+        return "nothing more is listed", 0
+
+
+def few(*facts: Any, **more: Any) -> tuple[Hypothesis, ...]:
+    """A line, and one boosted model of fixed rounds: the same whenever it is fitted again."""
+    why = "rounds that nobody has to find: a fit takes a second"
+    boosted = Hypothesis("boosted trees, 200 rounds", "boosted", ROUNDS, why)
+    return portfolio(*facts, **more)[0], boosted
+
+
+@contextmanager
+def light() -> Iterator[None]:
+    """All ways learn with two hypotheses alone, so that hundreds of fits are minutes."""
+    listed, tried = "everfit.study.field.entering.portfolio", "everfit.study.conduct.Search"
+    with patch(listed, few), patch(tried, NoSearch):
+        yield
+
+
 def begun(replay: Replay, folder: Path, *, seed: int = 0, windows: int | None = None) -> Begun:
-    """The first version of a stream, made once, in a store of its own."""
+    """The first version of a stream, made once, in a store of its own; found again there."""
     table = replay.table()
     upkeep = Upkeep(
         window_s=replay.window_s,
         label_delay_s=replay.delay_s,
         retrain_budget_s=FIT_S,
         search_budget_s=FIT_S,
+        least_rows=LEAST_ROWS,
     )
     streaming = Streaming(
         first=replay.first, rows=replay.rows, windows=windows or replay.windows, seed=seed
     )
     request = Request(table, replay.target, name=replay.name, budget_s=FIRST_S, seed=seed)
     wanted = Wanted(request, streaming, upkeep)
-    store = open_store(str(folder / "first"), create=True)
+    kept = folder / "first.pickle"
+    if not kept.exists():
+        shutil.rmtree(folder / "first", ignore_errors=True)
+    store = open_store(str(folder / "first" if not kept.exists() else folder / "again"),
+                       create=True)  # fmt: skip
     world = begin(wanted, Given(store, InlineExecutor, folder / "rows"))
-    first = first_version(world)
+    if kept.exists():
+        first = pickle.loads(kept.read_bytes())
+    else:
+        first = first_version(world)
+        kept.write_bytes(pickle.dumps(first))
     store.close()
     return Begun(replay, world, replace(wanted, request=world.request), first, folder)
 
@@ -64,6 +105,8 @@ def begun(replay: Replay, folder: Path, *, seed: int = 0, windows: int | None = 
 def lived(start: Begun, name: str, turn: Callable[[World, str], Ticked] | None) -> Simulated:
     """Live through the stream in a copy of the first store; None takes the turns of the loop."""
     place = start.folder / name
+    for old in (place, start.folder / f"{name}-of"):  # of a try that was broken off
+        shutil.rmtree(old, ignore_errors=True)
     shutil.copytree(start.folder / "first", place)
     store = open_store(str(place), create=False)
     world = world_of(
@@ -101,7 +144,7 @@ def by_the_clock(when: Callable[[int], bool]) -> Callable[[World, str], Ticked]:
     return turn
 
 
-def _refit(world: World, model: str, hold: object, count: int) -> Ticked:
+def _refit(world: World, model: str, hold: RunHandle, count: int) -> Ticked:
     store: Store = world.store
     champion = store.version(model, "champion")
     length = timedelta(seconds=world.upkeep.window_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,7 @@ class Turning:
     settings : read anew at each turn; what it gives holds for that turn
     tell : told a line of what is done
     after : called after each turn, also one that failed
+    clock : the only clock that turns read
     """
 
     place: str
@@ -78,6 +79,7 @@ class Turning:
     settings: Callable[[], Settings]
     tell: Callable[[str], None] = field(default=lambda line: None)
     after: Callable[[], None] = field(default=lambda: None)
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _store: Store | None = field(default=None, init=False)
     _record: Watched | None = field(default=None, init=False)
 
@@ -94,16 +96,18 @@ class Turning:
 
     def tick(self, model: str, hold: RunHandle, ending: Ending) -> Ticked:
         """One turn of a model under its hold."""
+        from everfit.live.sources import registered
         from everfit.loop.feed import pull_feeds, pulled_files
         from everfit.loop.supervised import Fitter
         from everfit.loop.tick import tick
-        from everfit.loop.turn.hands import Hands, wall_clock
+        from everfit.loop.turn.hands import Hands
         from everfit.settings import plan_run, upkeep_of
         from everfit.settings.feeds import feeds_of
 
         settings, store = self.settings(), self.store()
         checked = House(self.place, lambda create: store, InlineExecutor, 1)
         fitter = Fitter(store, self.place, self.files, slots_here(), ending)
+        sources = registered(settings.models)
         hands = Hands(
             store=store,
             record=self._recorded(store.root),
@@ -113,9 +117,11 @@ class Turning:
             upkeep_of=lambda name: upkeep_of(settings, name, metric=_metric(store, name)),
             policy_of=lambda name: plan_run(settings, name, {}).policy,
             pull=lambda name, held: pull_feeds(
-                name, feeds_of(settings, name), store, held, now=wall_clock()
+                name, feeds_of(settings, name), store, held, now=self.clock()
             ),
             files_of=lambda name: pulled_files(store, name),
+            lookup_of=sources.lookup_of,
+            clock=self.clock,
             stopping=ending,
             tell=self.tell,
         )
@@ -128,7 +134,6 @@ class Turning:
     def _tell(self, store: Store, hold: RunHandle, model: str, settings: Settings) -> None:
         """Write down what people must be told; who sends it, sends it later."""
         from everfit.alert.telling import tell
-        from everfit.loop.turn.hands import wall_clock
         from everfit.records import Upkeep
         from everfit.settings import upkeep_of
 
@@ -136,7 +141,7 @@ class Turning:
             upkeep = upkeep_of(settings, model, metric=_metric(store, model))
         except SettingsError:
             upkeep = Upkeep()  # rules that contradict each other are what must be told
-        for message in tell(store, hold, model, upkeep, wall_clock()):
+        for message in tell(store, hold, model, upkeep, self.clock()):
             self.tell(f"{model}: alert {message.key} {message.event}")
 
     def turn(self, model: str, hold: RunHandle, ending: Ending) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from tests.export.versions import CALIBRATION, EVERY, RANGES, Made, changed, mad
 
 def every(folder: Path, k: int, *, text: bool) -> Made:
     """A blend of every engine, over features of every step, with ranges."""
-    calibration = CALIBRATION if k > 1 else {}
+    calibration = CALIBRATION if k > 1 else {"scale": 1.2, "shift": -0.5}
     weights = [0.1, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1]
     version = made(
         folder, EVERY, k=k, text=text, calibration=calibration, weights=weights,

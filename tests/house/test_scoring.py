@@ -10,10 +10,15 @@ import pytest
 
 from everfit import wire
 from everfit.data.read import read
+from everfit.data.table import Table
 from everfit.errors import ModelUnknown
 from everfit.executors import InlineExecutor
 from everfit.house import House
 from everfit.house.scoring import Asked, scored_now
+from everfit.loop.fit.fit import fit
+from everfit.loop.fit.job import FitJob
+from everfit.loop.fit.job import Hands as FitHands
+from everfit.records import Decision
 from everfit.rubric import Graded, Score
 from tests.live.coins import coin_store
 from tests.loop.turn.world import MODEL, Small, small
@@ -21,11 +26,15 @@ from tests.real import cancer
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    folder = tmp_path_factory.mktemp("world")
-    path, target = cancer(folder)
+def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, str]:
+    path, target = cancer(tmp_path_factory.mktemp("cancer"))
+    return read(str(path)), target
+
+
+@pytest.fixture(scope="module")
+def world(table: tuple[Table, str], tmp_path_factory: pytest.TempPathFactory) -> Small:
     # acts are left to people: no fit is made, and the windows cost little
-    return small(folder / "small", read(str(path)), target, acts=())
+    return small(tmp_path_factory.mktemp("world") / "small", *table, acts=())
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +147,41 @@ def test_a_version_that_was_tried_in_the_shadow_has_a_way_back(tmp_path: Path) -
     assert (one(found, "I7").grade, one(found, "I7").checked[:8]) == (0.5, "v1 loads")
     assert (one(found, "I4").grade, one(found, "I4").checked[-8:]) == (0.5, "by maria")
     house.close()
+
+
+def test_a_recalibrated_champion_has_lived_through_what_its_line_has(
+    table: tuple[Table, str], tmp_path: Path
+) -> None:
+    world = small(tmp_path, *table, acts=())
+    for _ in range(4):
+        world.live()
+        world.turn()
+    before = scored_now(house_of(world), asked(world))
+    follow(world)
+
+    found = scored_now(house_of(world), asked(world))
+
+    assert found.version == "v2"
+    lived = ("D2", "O2", "O3", "O4", "O5", "O7", "M4")
+    assert {code: grades(found)[code] for code in lived} == {
+        code: grades(before)[code] for code in lived
+    }
+    assert "600 answers asked again" in one(found, "O3").checked
+    assert one(found, "O4").checked == one(before, "O4").checked  # as old as its fit
+
+
+def follow(world: Small) -> None:
+    """Recalibrate the champion and let the new version follow it, as the loop does."""
+    job = FitJob(
+        MODEL, "recalibrate", until=world.clock.now, now=world.clock.now, champion=1,
+        upkeep=world.upkeep, about="again", shadow=False, again=True,
+    )  # fmt: skip
+    hold = world.store.hold(MODEL, ttl_s=600.0)
+    made = fit(job, FitHands(world.store, world.record, InlineExecutor), hold)
+    world.store.let_go(hold)
+    assert made.version is not None, made.decision.headline
+    row = Decision(MODEL, "promoted", "v2 follows v1", version="v2", at=world.clock.now)
+    world.store.commit(row, aliases={"champion": 2, "previous": 1, "base": 1})
 
 
 def test_a_model_that_is_not_there_is_told_with_near_names(world: Small) -> None:

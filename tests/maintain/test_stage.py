@@ -26,7 +26,7 @@ def health(**changes):
 
 def history(**changes):
     told = History(
-        NOW, age=20, learnt_rows=5000, new_rows=2000, losses=((20.0, 1.0),), fits_left=300,
+        NOW, age=20, learnt_rows=3000, new_rows=2000, losses=((20.0, 1.0),), fits_left=300,
         searches_left=12,
     )  # fmt: skip
     return replace(told, **changes)
@@ -48,7 +48,7 @@ def test_a_loss_far_above_what_was_certified_is_answered_by_a_fit_with_all_costs
 def test_a_proven_rise_of_the_loss_leads_to_a_fit_though_the_running_level_is_calm():
     alarm = Alarm("loss", "", "degradation", 9.0, 8.0, 40, NOW)
 
-    assert maintain(health(alarms=(alarm,)), history(new_rows=300), UPKEEP).act == "retrain"
+    assert maintain(health(alarms=(alarm,)), history(new_rows=700), UPKEEP).act == "retrain"
 
 
 def test_an_alarm_of_drift_alone_leads_to_no_fit():
@@ -71,7 +71,7 @@ def test_a_fit_waits_for_rows_that_no_version_has_seen():
     found = maintain(health(), history(losses=losses, new_rows=150), UPKEEP)
 
     assert found.act == "nothing"
-    assert "waits for 50 more outcomes" in found.headline
+    assert "waits for 1,350 more outcomes" in found.headline
 
 
 def test_what_the_policy_keeps_for_a_person_becomes_a_call():
@@ -206,3 +206,36 @@ def test_what_replaces_a_challenger_and_does_not_pay_leaves_it_on_trial():
     told = history(losses=STALE, on_trial="v4", trial_cut=NOW, new_rows=10)
 
     assert maintain(health(alarms=(alarm,)), told, UPKEEP).act == "nothing"
+
+
+def test_another_fit_waits_until_rows_have_grown_by_half_since_the_newest_one():
+    losses = tuple((20.0 + i, 1.6) for i in range(20))
+    soon = history(losses=losses, learnt_rows=1000, new_rows=2000, since_tried=900)
+    grown = replace(soon, new_rows=2200, since_tried=1100)
+
+    assert maintain(health(), soon, UPKEEP).act == "nothing"
+    assert maintain(health(), grown, UPKEEP).act == "retrain"
+
+
+def test_a_proven_rise_of_the_loss_is_answered_when_rows_have_grown_by_a_fifth():
+    alarm = Alarm("loss", "", "degradation", 9.0, 8.0, 40, NOW)
+    ill = health(alarms=(alarm,))
+    tried = history(learnt_rows=1000, new_rows=1450, since_tried=450)
+
+    assert maintain(ill, tried, UPKEEP).act == "retrain"
+    assert maintain(health(), tried, UPKEEP).act == "nothing"
+    assert maintain(ill, replace(tried, new_rows=1100, since_tried=100), UPKEEP).act == "nothing"
+
+
+def test_a_model_of_many_rows_does_not_wait_for_a_share_of_them():
+    alarm = Alarm("loss", "", "degradation", 9.0, 8.0, 40, NOW)
+    told = history(learnt_rows=3_000_000, new_rows=20_000)
+
+    assert maintain(health(alarms=(alarm,)), told, UPKEEP).act == "retrain"
+
+
+def test_what_the_users_own_table_says_does_not_wait_for_growth():
+    losses = tuple((20.0 + i, 1.6) for i in range(20))
+    rules = replace(UPKEEP, table={"17 to 32 windows, beyond": "search"})
+
+    assert maintain(health(), history(losses=losses, new_rows=300), rules).act == "search"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,9 @@ from everfit.evidence.interval import Interval
 from everfit.records import Because, Policy, Segment
 from everfit.release import gates
 from everfit.release.gates import FreshLoad
+from tests.real import ROOT
 from tests.release.build import GOOD, KEY, candidate, packed
+from tests.restart.test_kill import until
 
 NAN = Interval(math.nan, math.nan, math.nan)
 NOISE = Interval(-0.01, 0.02, 0.05, n=700)
@@ -96,6 +101,32 @@ def test_a_process_that_hangs_is_cut_off_and_its_folder_was_given(
     assert not fresh.loaded
     assert "no answer in" in fresh.error
     assert (tmp_path / "told").read_text() == str(tmp_path / "v1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells the child")
+def test_a_load_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    code = """
+from everfit.serve import verify
+def slow(*_, **__):
+    print(os.getpid(), file=open('pid', 'w'), flush=True)
+    time.sleep(60)
+verify.check_golden = slow
+verify.main([sys.argv[1]])
+"""
+    name = module(tmp_path, f"import os{code}")
+    load = f"import sys; from everfit.release.gates import load_fresh; from pathlib import Path; \
+load_fresh(Path('.'), left_s=60, module={name!r})"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", load], cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}"},
+    )  # fmt: skip
+    said = tmp_path / "pid"
+    assert until(lambda: said.exists() and said.read_text().strip() != "")
+
+    parent.kill()
+    parent.wait()
+
+    assert until(lambda: not Path(f"/proc/{int(said.read_text())}").exists(), 5.0)
 
 
 def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -190,3 +221,20 @@ def test_a_harder_segment_is_told_and_stops_nothing() -> None:
 
     assert (told.passed, told.measured, told.note) == (None, 0.05, "plan=trial is harder")
     assert gates.tells_segments((same,), Policy()).passed is True
+
+
+def test_the_floor_itself_may_only_pass_where_a_floor_serves_and_it_is_said() -> None:
+    floor = candidate(stage="floor", gain_on_floor=Interval(0.0, 0.0, 0.0, n=700))
+
+    assert gates.beats_floor(floor).passed is False
+    served = gates.beats_floor(floor, serves=True)
+    assert served.passed is True
+    assert "it is the floor itself" in served.note
+    assert gates.beats_simple(floor, floor_serves=True).passed is None
+
+
+def test_where_a_floor_serves_another_model_must_beat_it_all_the_same() -> None:
+    other = candidate(gain_on_floor=NOISE, gain_on_simple=NOISE)
+
+    assert gates.beats_floor(other, serves=True).passed is False
+    assert gates.beats_simple(other, floor_serves=True).passed is False

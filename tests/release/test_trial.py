@@ -68,10 +68,17 @@ def test_a_challenger_that_is_proven_better_is_promoted_and_says_why() -> None:
 
 
 def test_a_fresher_one_that_is_not_worse_is_promoted_where_the_policy_says_so() -> None:
-    found = judge_trial(tried(verdict(0.0, margin=0.1)))
+    found = judge_trial(tried(verdict(0.02, margin=0.1)))
 
     assert found.kind == "promoted"
     assert found.headline.endswith("it is fresher and not worse")
+
+
+def test_one_within_the_margin_that_was_seen_to_be_worse_is_given_up() -> None:
+    found = judge_trial(tried(verdict(-0.02, margin=0.1)))
+
+    assert found.kind == "kept"
+    assert "within the margin" in found.headline
 
 
 def test_one_that_is_worse_is_given_up() -> None:
@@ -200,7 +207,11 @@ def test_every_trial_has_one_decision_and_only_proof_promotes(
         assert row.headline
         assert row.would_change
     sound = not any(gate.passed is False for gate in gates)
-    won = found is not None and found.n > 0 and found.kind in ("better", "not_worse")
+    won = (
+        found is not None
+        and found.n > 0
+        and (found.kind == "better" or (found.kind == "not_worse" and found.gain.mid >= 0))
+    )
     assert (trial.kind == "promoted") == (won and sound and not cannot)
     if guard.kind == "rolled_back":
         assert found is not None

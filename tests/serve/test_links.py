@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from everfit.evidence.affine import apply_affine
 from everfit.evidence.calibration import apply_calibration
 from everfit.learners.link import to_answers
 from everfit.serve.links import calibrated, row_calibration, row_link, table_link
@@ -72,3 +73,15 @@ def test_one_row_is_calibrated_as_many_are_to_the_last_bit(k: int) -> None:
     rows = [one(row) for row in values.tolist()]
     np.testing.assert_array_equal(rows, calibrated(values, calibration))
     assert row_calibration({}, k) is None
+
+
+@pytest.mark.parametrize("calibration", [{"scale": 1.2, "shift": -3.0}, {"shift": 2.0}])
+def test_numbers_are_set_right_by_a_line_for_one_row_as_for_many(
+    calibration: dict[str, float],
+) -> None:
+    values = np.array([[0.0], [1.5], [-7.25]])
+    one = row_calibration(calibration, 1)
+    assert one is not None
+    rows = [list(one(row.tolist())) for row in values]
+    np.testing.assert_array_equal(rows, calibrated(values, calibration))
+    np.testing.assert_array_equal(rows, apply_affine(values, calibration))

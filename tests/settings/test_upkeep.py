@@ -6,6 +6,7 @@ import pytest
 
 from everfit.errors import SettingsError
 from everfit.faces.cli.template import TEMPLATE
+from everfit.loop.turn.trials import lasting
 from everfit.records import Upkeep
 from everfit.settings import Settings, plan_run, read_settings, upkeep_of
 from everfit.settings.rules import READERS
@@ -110,6 +111,28 @@ def test_windows_that_nobody_set_grow_with_the_label_delay(tmp_path: Path) -> No
     assert "label_delay" in found.set_by["trial_s"]
 
 
+def test_windows_that_nobody_set_grow_to_what_an_answer_needs(tmp_path: Path) -> None:
+    found = upkeep(tmp_path, "[policy]\nwindow = '7d'\n")
+
+    assert found.rollback_window_s == 70 * 86_400.0
+    assert found.set_by["rollback_window_s"] == "default, grown with label_delay and window"
+    assert lasting(found) == found
+
+
+def test_rules_that_hold_are_those_that_the_tests_go_by(tmp_path: Path) -> None:
+    for window in ("15m", "1h", "6h", "1d", "2d", "3d", "7d", "30d"):
+        found = upkeep(tmp_path, f"[policy]\nwindow = '{window}'\n")
+        assert lasting(found) == found
+
+
+def test_a_trial_that_is_too_short_says_what_is_needed_and_why(tmp_path: Path) -> None:
+    error = refused(tmp_path, "[policy]\nlabel_delay = '2d'\nrollback_window = '10d'\n")
+
+    assert error.got == "rollback_window 10d, label_delay 2d, window 1d"
+    assert error.expected == "at least 14d: an answer is read after 14 windows, and not before"
+    assert error.do == 'set rollback_window = "14d" or more'
+
+
 def test_a_short_label_delay_leaves_the_usual_windows(tmp_path: Path) -> None:
     found = upkeep(tmp_path, "[policy]\nlabel_delay = '5d'\n")
 
@@ -127,7 +150,7 @@ def test_a_short_label_delay_leaves_the_usual_windows(tmp_path: Path) -> None:
         ("label_delay = 3600", "label_delay_s", 3600.0),
         ("window = '30m'", "window_s", 1800.0),
         ("rollback_window = '21d'", "rollback_window_s", 21 * 86_400.0),
-        ("trial = '1d12h'", "trial_s", 129_600.0),
+        ("trial = '15d12h'", "trial_s", 1_339_200.0),
         ("retrain_budget = '10m'", "retrain_budget_s", 600.0),
         ("search_budget = '1h'", "search_budget_s", 3600.0),
         ("money_a_year = 500", "money_a_year", 500.0),
@@ -265,6 +288,11 @@ CLASHES = [
     ("[policy]\nfloor = 0.4\n", "line 2", "on the wrong side"),
     ("[policy]\nlabel_delay = '20d'\nrollback_window = '20d'\n", "line 3", "rollback window ends"),
     ("[policy]\nlabel_delay = '20d'\ntrial = '19d'\n", "line 3", "a trial would end before"),
+    # an answer is read after 14 windows of a day, and after 10 of a week
+    ("[policy]\nrollback_window = '13d'\n", "line 2", "rollback window ends before its outcomes"),
+    ("[policy]\ntrial = '13d'\n", "line 2", "trial would end before its outcomes"),
+    ("[policy]\nwindow = '7d'\nrollback_window = '69d'\n", "line 3", "rollback window ends before"),
+    ("[policy]\nwindow = '1h'\ntrial = '23h'\n", "line 3", "trial would end before its"),
     ("[policy]\nmissing_outcome = 'no'\n", "line 2", "before its outcome could come"),
     (
         "[serve]\nkeep_days = 20\n[policy]\nlabel_delay = '7d'\n",
@@ -298,6 +326,8 @@ def test_rules_that_contradict_each_other_are_refused_with_the_line(
         "[policy]\nfloor = 0.8\n",
         "[policy]\n[policy.error_budget]\ndrift = 0.1\npromotion = 0.5\n",
         "[policy]\nlabel_delay = '13d'\nrollback_window = '14d'\ntrial = '14d'\n",
+        "[policy]\nwindow = '7d'\nrollback_window = '70d'\ntrial = '70d'\n",
+        "[policy]\nwindow = '1h'\nrollback_window = '24h'\ntrial = '24h'\n",
         "[serve]\nkeep_days = 21\n[policy]\nlabel_delay = '7d'\n",
         "[policy]\nfits_a_year = 0\nacts = ['search']\n",
         "[policy]\nmoney_a_year = 5\nacts = ['retrain']\n",

@@ -10,8 +10,9 @@ import pytest
 
 from everfit.evidence.sequential import planned_units
 from everfit.evidence.trial.differences import STEPS, Differences, together
+from everfit.executors import InlineExecutor
+from everfit.house import House
 from everfit.loop.run import run
-from everfit.records import Decision
 from everfit.simulate.world import live
 from tests.simulate.worlds import MODEL, ROWS, kinds
 
@@ -40,12 +41,23 @@ def mistaken(tumour, tmp_path_factory):
     windows = live(world, tumour.first)
     lived = [next(windows) for _ in range(BEFORE)]
     number = spoiled(world, folder)
-    row = Decision(
-        model=MODEL, kind="promoted", headline="promoted by mistake", by="ann", at=world.clock()
-    )
-    world.store.commit(row, aliases={"champion": number, "previous": 1, "fallback": 1})
+    house = House("here", lambda create: world.store, InlineExecutor, 1)
+    house.promote(MODEL, f"v{number}", by="ann", reason="by mistake")
     lived.extend(windows)
     return world, lived
+
+
+def test_who_served_before_stands_by_from_the_first_turn_after_a_promotion_by_hand(mistaken):
+    world, lived = mistaken
+    (by_hand,) = world.store.decisions(MODEL, kinds=("promoted",))
+    (stood,) = world.store.steps(MODEL, "stand_by")
+
+    assert (stood.key, stood.record["version"]) == (f"{by_hand.id:09d}", 1)
+    assert ("stand_by", stood.key) in lived[BEFORE].steps
+    row = next(d for d in world.store.decisions(MODEL) if d.id == stood.decision)
+    assert row.kind == "shadow"
+    assert "v1 stands by in the shadow of v2" in row.headline
+    assert row.because[0].rule == "promoted by ann"
 
 
 def test_a_harmful_promotion_is_gone_back_from_and_the_pointer_moves(mistaken):
@@ -54,7 +66,10 @@ def test_a_harmful_promotion_is_gone_back_from_and_the_pointer_moves(mistaken):
     assert kinds(lived).count("rolled_back") == 1
     assert {one.version for one in lived[BEFORE : BEFORE + LEAST]} != {"v1"}
     assert lived[-1].version == "v1"
-    assert world.store.version(MODEL, "champion").number == 1
+    aliases = world.store.aliases(MODEL)
+    assert {name: aliases[name].number for name in ("champion", "fallback")} == {
+        "champion": 1, "fallback": None,
+    }  # fmt: skip
 
 
 def test_it_is_decided_within_the_rows_that_were_planned(mistaken):

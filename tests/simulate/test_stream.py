@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from everfit.errors import ColumnMissing, TooFewRows, UsageError
+from everfit.simulate.drift import read_drift
 from everfit.simulate.stream import Streaming, stream_of
 from tests.tables import make_table
 
@@ -34,6 +35,22 @@ def test_more_rows_than_there_are_are_drawn_again_the_same_each_time():
     assert stream.window(2).height == 400
     assert stream.window(2).equals(stream.window(2))
     assert not stream.window(2).equals(stream.window(3))
+
+
+def test_a_window_says_which_rows_it_holds_where_they_come_again_unchanged():
+    drifts = (read_drift("shift:at:1.0@3"), read_drift("silent::0.5@0"))
+    again = stream_of(TABLE, "y", Streaming(first=0.5, rows=400, windows=5, drifts=drifts[:1]))
+    told = stream_of(TABLE, "y", Streaming(first=0.5, rows=400, windows=5, drifts=drifts))
+    once = stream_of(TABLE, "y", Streaming(first=0.5, rows=100))
+
+    drawn = again.drawn(2)
+
+    assert drawn is not None
+    assert drawn.of == 500
+    assert again.rest[drawn.at].equals(again.window(2))
+    assert again.drawn(3) is None
+    assert told.drawn(0) is None
+    assert once.drawn(0) is None
 
 
 @pytest.mark.parametrize("first", [0.0, 0.04, 1.0, -1.0, 1_000, 5_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 
 from everfit.errors import Refused
 from everfit.executors import InlineExecutor
+from everfit.loop.turn.windows import scored
 from everfit.records import Decision
 from everfit.simulate.answering import Answering, Asking, instants, judged, spread_over
 from everfit.simulate.begin import Given, begin
@@ -122,6 +124,28 @@ def test_a_shadow_repeats_what_the_champion_was_asked(tumour, tmp_path):
     assert frame.group_by("arm").len().sort("arm").rows() == [("champion", ROWS), ("shadow", ROWS)]
     assert frame.filter(arm="shadow")["of"].to_list() == [f"0-{i}" for i in range(ROWS)]
     assert frame["id"].n_unique() == 2 * ROWS
+
+
+def test_rows_that_come_again_are_answered_as_they_were(tumour, tmp_path, monkeypatch):
+    world = tumour.world(tmp_path)
+    version = world.store.version(MODEL, "v1")
+    rows = [world.stream.window(i).drop(tumour.target) for i in range(3)]
+    plain = [Answering(world.store, MODEL).values(version, part) for part in rows]
+    asked = []
+
+    def counted(scorer, frame):
+        asked.append(frame.height)
+        return scored(scorer, frame)
+
+    monkeypatch.setattr(sys.modules[Answering.__module__], "scored", counted)
+    answering = Answering(world.store, MODEL)
+    drawn = [world.stream.drawn(i) for i in range(3)]
+    found = [answering.values(version, *both) for both in zip(rows, drawn, strict=True)]
+
+    assert world.stream.drawn_again
+    assert all(np.allclose(*both, rtol=1e-12) for both in zip(found, plain, strict=True))
+    assert sum(asked) == len(np.unique(np.concatenate([part.at for part in drawn])))
+    assert asked[0] < rows[0].height
 
 
 def test_a_feature_called_like_a_column_of_the_log_keeps_its_values(tumour, tmp_path):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 
@@ -62,8 +60,8 @@ def test_no_rows_are_nothing_to_ask() -> None:
 def test_a_feature_that_the_source_has_otherwise_is_counted_with_an_example() -> None:
     frame = log(FEATURES)
 
-    def source(keys: Sequence[str]) -> pl.DataFrame:
-        kept = frame.filter(pl.col("key").is_in(keys)).select("key", "age", "plan")
+    def source(rows: pl.DataFrame) -> pl.DataFrame:
+        kept = frame.filter(pl.col("key").is_in(rows["key"].implode())).select("key", "age", "plan")
         return kept.with_columns(pl.col("age") * 2)
 
     found = recomputed(frame, reference(), source)
@@ -76,8 +74,8 @@ def test_a_feature_that_the_source_has_otherwise_is_counted_with_an_example() ->
 def test_numbers_written_otherwise_are_the_same() -> None:
     frame = log(FEATURES)
 
-    def source(keys: Sequence[str]) -> pl.DataFrame:
-        kept = frame.filter(pl.col("key").is_in(keys)).select("key", "age", "paid")
+    def source(rows: pl.DataFrame) -> pl.DataFrame:
+        kept = frame.filter(pl.col("key").is_in(rows["key"].implode())).select("key", "age", "paid")
         return kept.with_columns(
             pl.col("age").cast(pl.String), paid=pl.when("paid").then(pl.lit("yes")).otherwise(
                 pl.lit("no"))
@@ -88,14 +86,14 @@ def test_numbers_written_otherwise_are_the_same() -> None:
 
 def test_keys_that_the_source_does_not_have_are_counted() -> None:
     found = recomputed(
-        log(FEATURES), reference(), lambda keys: pl.DataFrame({"key": ["other"], "age": [1.0]})
+        log(FEATURES), reference(), lambda rows: pl.DataFrame({"key": ["other"], "age": [1.0]})
     )
 
     assert (found["n"], found["absent"], found["differ"]) == (0, 200, {})
 
 
 def test_a_source_that_vanished_is_told_and_nothing_raises() -> None:
-    def gone(keys: Sequence[str]) -> pl.DataFrame:
+    def gone(rows: pl.DataFrame) -> pl.DataFrame:
         raise OSError("no such file")
 
     assert recomputed(log(FEATURES), reference(), gone)["error"] == "no such file"
@@ -104,4 +102,4 @@ def test_a_source_that_vanished_is_told_and_nothing_raises() -> None:
 def test_traffic_without_keys_cannot_be_looked_up() -> None:
     frame = log(FEATURES, key=pl.Series([None] * 300, dtype=pl.String))
 
-    assert recomputed(frame, reference(), lambda keys: pl.DataFrame())["n"] == 0
+    assert recomputed(frame, reference(), lambda rows: pl.DataFrame())["n"] == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
+import numpy as np
 import polars as pl
 
 from everfit.data.columns.collect import as_words
@@ -78,6 +80,13 @@ def fit_column(
     """One column as its kind is stored, and where a value was lost."""
     if values.dtype == pl.String:
         values = _without_marks(values, column)
+    if _fits(
+        values, column.kind
+    ):  # each answer and each window comes by here: nothing is looked for
+        fitted = (
+            values.cast(pl.Float64).fill_nan(None) if column.kind == "number" else as_words(values)
+        )
+        return fitted.alias(column.name), pl.Series(column.name, np.zeros(len(values), dtype=bool))
     if column.kind == "number":
         fitted = _numbers(values, reading)
     elif column.kind == "boolean":
@@ -97,19 +106,33 @@ def fit_column(
     return fitted, fitted.is_null() & known
 
 
+def _fits(values: pl.Series, kind: Kind) -> bool:
+    """Whether no value of this type can be lost: numbers that are numbers, words that are words."""
+    if kind == "number":
+        return values.dtype.is_float() or values.dtype.is_integer()
+    return values.dtype == pl.String and kind not in ("boolean", "date")
+
+
 def _absent(column: Column, n_rows: int) -> pl.Series:
     return pl.Series(column.name, [None] * n_rows, dtype=stored_type(column))
 
 
 def _without_marks(values: pl.Series, column: Column) -> pl.Series:
     """Text with blanks taken off and the marks of missing blanked, as the reader does."""
-    bare, _ = stripped(values)
     if column.kind in ("number", "date"):
+        bare, _ = stripped(values)
         words = bare.drop_nulls().unique()
         marks = [word for word in words if is_mark_beside_numbers(word)]
         return blank(bare, marks)
-    kept = {"NA"} if NA_IS_A_VALUE in column.why else set()
-    return blank(bare, ANYWHERE - kept)
+    bare_ = pl.first().str.strip_chars()
+    gone = bare_.is_in(_marks(NA_IS_A_VALUE in column.why).implode())
+    return values.to_frame().select(pl.when(gone).then(None).otherwise(bare_)).to_series()
+
+
+@lru_cache(maxsize=2)
+def _marks(na_is_a_value: bool) -> pl.Series:
+    """Words that stand for missing in a column of words; empty cells are among them."""
+    return pl.Series(sorted(ANYWHERE - ({"NA"} if na_is_a_value else set())), dtype=pl.String)
 
 
 def _numbers(values: pl.Series, reading: Reading | None) -> pl.Series:

@@ -89,7 +89,10 @@ def wanted_labels(house: House, record: Record, wish: Wish) -> Wanted:
     drawn = draw(value, wish.most, seed=int(key[:8], 16))
     ids = fresh["id"].gather(drawn.rows).to_list()
     chances = [float(f"{chance:.6g}") for chance in drawn.chance]
-    facts = {"ids": ids, "chances": chances, "of": fresh.height, "drawn_from": key}
+    facts = {
+        "ids": ids, "chances": chances, "of": fresh.height, "least": drawn.least,
+        "drawn_from": key,
+    }  # fmt: skip
     decision = _written(house, wish, facts)
     return Wanted(_rows(record, wish, ids, chances), fresh.height, decision.id)
 

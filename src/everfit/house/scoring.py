@@ -20,6 +20,7 @@ from everfit.errors import EverfitError
 from everfit.house.acting import VERIFY_S, House
 from everfit.house.refitting import Refit, refitted
 from everfit.loop.gather import Record
+from everfit.loop.turn.state import roots_of
 from everfit.loop.turn.windows import scored
 from everfit.plain import from_plain
 from everfit.records import Because, Health, Policy, Step, Study, Trial, Upkeep, Version
@@ -70,21 +71,50 @@ def scored_now(house: House, asked: Asked) -> Score:
 def facts_of(house: House, asked: Asked) -> Facts:
     """Everything that the tests are graded from; what could be tried was tried."""
     champion = house.version(asked.model)
-    cut = champion.until or champion.created_at
+    line = _line(house, champion)
     made = _made(house, champion)
     return Facts(
         model=asked.model,
         version=champion.name,
         made=made,
-        tried=_tried(house, champion, asked, sound=made.held.passed is True),
-        lived=_lived(house, champion, asked),
+        tried=_tried(house, champion, line, asked, sound=made.held.passed is True),
+        lived=_lived(house, champion, line, asked),
         told=asked.told,
-        age_s=max(0.0, (asked.now - cut).total_seconds()),
+        age_s=max(0.0, (asked.now - line.cut).total_seconds()),
         stale_after_s=asked.stale_after_s,
         window_s=asked.upkeep.window_s,
         latency_ms=asked.policy.latency_ms,
         guarded=tuple(asked.upkeep.guardrails),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Versions that share the champion's fit and differ by recalibration: one model to others.
+
+    ``cut`` is the data cut of that fit.
+    """
+
+    numbers: frozenset[int]
+    names: frozenset[str]
+    cut: datetime
+
+
+def _line(house: House, champion: Version) -> _Line:
+    versions, roots = house.versions(champion.model), _bases(house, champion.model)
+    base = roots.get(champion.number, champion.number)
+    mine = [version for version in versions if roots.get(version.number, version.number) == base]
+    first = next((version for version in mine if version.number == base), champion)
+    return _Line(
+        frozenset(version.number for version in mine),
+        frozenset(version.name for version in mine),
+        first.until or first.created_at,
+    )
+
+
+def _bases(house: House, model: str) -> dict[int, int]:
+    """By version, the one whose fit it shares."""
+    return {number: root.number for number, root in roots_of(house.steps(model, "fit")).items()}
 
 
 def _made(house: House, champion: Version) -> Made:
@@ -179,7 +209,7 @@ def _name(trial: Trial) -> str:
     return f"{trial.hypothesis.name} {trial.hypothesis.learner} {trial.hypothesis.settings}"
 
 
-def _tried(house: House, champion: Version, asked: Asked, *, sound: bool) -> Tried:
+def _tried(house: House, champion: Version, line: _Line, asked: Asked, *, sound: bool) -> Tried:
     """What is found by trying: a fresh load, golden rows, an explanation, the version before."""
     folder = Path(champion.folder)
     # nothing parses files that are not what was packed
@@ -197,7 +227,7 @@ def _tried(house: House, champion: Version, asked: Asked, *, sound: bool) -> Tri
         _, scorer = house.scorer(champion.model)
         found |= _explained(scorer, folder)
         found["benefit"] = benefit_of(
-            _labelled(champion, asked), champion.problem, lambda frame: scored(scorer, frame)
+            _labelled(line, asked), champion.problem, lambda frame: scored(scorer, frame)
         ) if scorer.reads is None else None  # fmt: skip
     except (EverfitError, OSError) as error:
         found["error"] = str(getattr(error, "what", error))[:200]
@@ -245,28 +275,29 @@ def _before(house: House, champion: Version) -> Version | None:
     return None
 
 
-def _labelled(champion: Version, asked: Asked) -> pl.DataFrame:
-    """The newest rows that the champion answered and whose outcomes are known."""
+def _labelled(line: _Line, asked: Asked) -> pl.DataFrame:
+    """The newest rows that the champion's line answered and whose outcomes are known."""
     if asked.record is None:
         return pl.DataFrame()
     since = max(
-        champion.until or champion.created_at,
+        line.cut,
         asked.now - timedelta(seconds=RECENT * asked.upkeep.window_s + asked.upkeep.label_delay_s),
     )
+    mine = pl.col("version").is_in(sorted(line.numbers)) & (pl.col("arm") != "shadow")
     kept = pl.DataFrame()
-    for part in asked.record.joined(champion.model, since=since, version=champion.number):
-        known = part.filter((pl.col("arm") != "shadow") & pl.col("outcome").is_not_null())
+    for part in asked.record.joined(asked.model, since=since):
+        known = part.filter(mine & pl.col("outcome").is_not_null())
         kept = pl.concat([kept, known], how="diagonal_relaxed").tail(MOST)
     return kept
 
 
-def _lived(house: House, champion: Version, asked: Asked) -> Lived:
-    model, number = champion.model, champion.number
-    mine = [step.record for step in house.steps(model, "asked") if step.record["version"] == number]
+def _lived(house: House, champion: Version, line: _Line, asked: Asked) -> Lived:
+    model, windows = champion.model, house.steps(champion.model, "asked")
+    mine = [step.record for step in windows if step.record["version"] in line.numbers]
     facts = [record["facts"] for record in mine]
     looks, acts = house.steps(model, "health", last=1), house.steps(model, "action", last=1)
     health = from_plain(Health, looks[-1].record) if looks else None
-    if health is not None and health.version != champion.name:
+    if health is not None and health.version not in line.names:
         health = None
     rehearsals = [s for s in house.steps(model, "rehearsed") if s.record["ready"]]
     recomputed = [fact.get("recomputed", {}) for fact in facts]
@@ -297,10 +328,12 @@ def _sum(verified: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
 def _ages(house: House, asked: Asked) -> tuple[tuple[float, float], ...]:
     """(age in windows, loss as a multiple of what was certified) of windows with outcomes."""
     versions = {version.number: version for version in house.versions(asked.model)}
+    bases = _bases(house, asked.model)
     found = []
     for step in house.steps(asked.model, "matured"):
-        facts, version = step.record["facts"], versions.get(step.record["version"])
-        lost = facts["versions"].get(str(step.record["version"]), {})
+        number = step.record["version"]
+        facts, version = step.record["facts"], versions.get(bases.get(number, number))
+        lost = facts["versions"].get(str(number), {})
         certified = facts["certified"][1]
         if version is None or not lost.get("n") or lost.get("mean") is None or not certified:
             continue

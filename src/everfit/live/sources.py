@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from everfit.data.table import Table
-    from everfit.records import Kind
+    from everfit.records import Kind, Version
 
 DATABASE_S = 60.0  # between two readings of a database, when nothing else is said
 LOOK_S = 0.2  # between two looks at files
@@ -70,6 +70,43 @@ class Source:
         rows = frame[start : start + size]
         end = rows[self.registered.time].search_sorted(until, side="left")
         return [self._event(row, target) for row in rows[max(0, end - n) : end].rows(named=True)]
+
+    def of_requests(self, rows: pl.DataFrame, target: str) -> pl.DataFrame:
+        """What the source says of requests: its row of each that it has, with the ``key``.
+
+        A request that tells its own time is the event of its key at that time. One that does not is
+        about its key: the source speaks of it when it holds one row of that key, written before the
+        request. Anything else may be another event, and says nothing about how features were made.
+
+        Parameters
+        ----------
+        rows : of the log: ``key``, ``at`` and features
+
+        Raises
+        ------
+        EverfitError : it was never read, and cannot be
+        """
+        import polars as pl
+
+        from everfit.watch.reference import feature
+
+        self._target = target
+        frame, places = self._ready()
+        times = frame[self.registered.time]
+        asked = rows["at"].dt.replace_time_zone(None)
+        own = feature(rows, self.registered.time)
+        keys, found = [], []
+        for number, key in enumerate(rows["key"].cast(pl.String)):
+            start, size = places.get(key, (0, 0))
+            told = None if own is None else moment(own[number])
+            first = times[start : start + size].search_sorted(told or asked[number], "left")
+            last = times[start : start + size].search_sorted(told or asked[number], "right")
+            low, high = (first, last) if told else (0, last)
+            if high - low == 1:
+                keys.append(key)
+                found.append(start + low)
+        there = frame[found].drop({"key", self.registered.key} & set(frame.columns))
+        return there.with_columns(pl.Series("key", keys, dtype=pl.String))
 
     @property
     def trouble(self) -> EverfitError | None:
@@ -195,6 +232,21 @@ class Sources:
     def of(self, model: str) -> Sequence[Source]:
         """The sources of a model."""
         return self._all.get(model, ())
+
+    def lookup_of(self, version: Version) -> Callable[[pl.DataFrame], pl.DataFrame] | None:
+        """What the sources of a version's model say of requests; None where it has none.
+
+        Of several sources the first that has any of them.
+        """
+        sources, target = self.of(version.model), version.problem.target
+
+        def lookup(rows: pl.DataFrame) -> pl.DataFrame:
+            found = sources[0].of_requests(rows, target)
+            for other in sources[1:]:
+                found = found if found.height else other.of_requests(rows, target)
+            return found
+
+        return lookup if sources else None
 
 
 def registered(models: Mapping[str, Mapping[str, Any]]) -> Sources:

@@ -54,6 +54,14 @@ def tick(model: str, hands: Hands, hold: RunHandle) -> Ticked:
     StoreFailed, Unreachable : the store did not answer; the next turn goes on where this one was
     EverfitError : a step is due again though it was done; what was written stays
     """
+    from threadpoolctl import threadpool_limits
+
+    # tables of a turn are small: a second thread waits longer than it works, and changes last bits
+    with threadpool_limits(1, user_api="blas"):
+        return _turn(model, hands, hold)
+
+
+def _turn(model: str, hands: Hands, hold: RunHandle) -> Ticked:
     steps: list[tuple[str, str]] = []
     decisions: list[int] = []
     times: Counter[tuple[str, str]] = Counter()

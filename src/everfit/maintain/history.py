@@ -34,6 +34,8 @@ class History:
     now : of the loop's clock
     age : windows since the newest row that the champion learnt from
     learnt_rows, new_rows : rows that it learnt from; labelled rows that it has not seen
+    since_tried : labelled rows since the newest fit, whatever became of it; None: there was none
+        after the champion's
     losses : (age in windows, loss as a multiple of what was certified) by matured window, oldest
         first; of the champion and of the champions before it
     staleness : the same, from back-tests: trained then, judged so many windows later
@@ -53,6 +55,7 @@ class History:
     age: float = 0.0
     learnt_rows: int = 0
     new_rows: int = 0
+    since_tried: int | None = None
     losses: tuple[tuple[float, float], ...] = ()
     staleness: tuple[tuple[float, float], ...] = ()
     made: tuple[Made, ...] = ()

@@ -1,29 +1,43 @@
 """Which outcomes to ask a person for: where they tell most, with chances that are written down.
 
 Rows are drawn at random with unequal chances: higher where the champion is unsure, where the
-challenger disagrees with it, and where few outcomes are known. Because each row's chance is kept,
-the outcomes that come back still speak for all rows (each counts 1 / chance: Horvitz & Thompson
-1952). A list of only the strangest rows would teach the model about strange rows alone.
+challenger disagrees with it, and where few outcomes are known. A list of only the strangest rows
+would teach the model about strange rows alone.
+
+Because each row's chance is kept, the outcomes that come back can speak for all rows. All of them
+teach. To judge, each would count 1 / chance (Horvitz & Thompson 1952); but a test over time needs
+losses that are bounded, and a row that counts for fifty is not. So the weights are drawn: a row
+judges with probability (least chance) / (its chance), and those that do are an even draw from all
+rows that could be asked for. They count once each, in every mean and in every test.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+CLOSE = 1e-4  # chances are kept with six digits
 EVEN = 0.3  # of the sum of chances is spread evenly, so that no chance is near nought
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Rows whose outcomes are worth most: positions (k,), and the chance of each to be drawn."""
+    """Rows whose outcomes are worth most: positions (k,), and the chance of each to be drawn.
+
+    ``least`` is the smallest chance of all rows, drawn or not.
+    """
 
     rows: NDArray[np.intp]
     chance: Floats
+    least: float = 1.0
 
 
 def worth(
@@ -90,4 +104,49 @@ def draw(value: ArrayLike, wanted: int, *, seed: int) -> Wanted:
     marks = rng.random() + np.arange(min(wanted, len(chance)))
     hit = np.searchsorted(ends, marks, side="right")
     rows = np.sort(order[np.unique(hit[hit < len(order)])])
-    return Wanted(rows, chance[rows])
+    return Wanted(rows, chance[rows], float(chance.min(initial=1.0)))
+
+
+def teaching(draws: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Ids of requests that were asked for and teach only: their outcomes judge no version.
+
+    Parameters
+    ----------
+    draws : records of draws, with ``ids`` and ``chances`` of what was drawn ``of`` how many, and
+        the ``least`` chance of all
+
+    Examples
+    --------
+    >>> draw = {"ids": [f"p{i}" for i in range(1_000)], "chances": [0.8] * 1_000, "of": 9_000}
+    >>> 700 < len(teaching([draw | {"least": 0.2}])) < 800
+    True
+    >>> len(teaching([draw | {"least": 0.8}]))
+    0
+    """
+    found = []
+    for drawn in draws:
+        # what was drawn before the least chance was kept: the chance that all rows have
+        least = float(drawn.get("least", EVEN * len(drawn["ids"]) / max(1, drawn["of"])))
+        found += [
+            name
+            for name, chance in zip(drawn["ids"], drawn["chances"], strict=True)
+            if _place(name) * chance >= least * (1 + CLOSE)
+        ]
+    return frozenset(found)
+
+
+def judging(frame: pl.DataFrame, teach: Collection[str], *, by: str = "id") -> pl.DataFrame:
+    """The rows of the log that judge: without those whose outcome came because it was asked for.
+
+    ``by`` names the column of the request's id: ``of`` for answers of a shadow.
+    """
+    if not teach or not frame.height:
+        return frame
+    asked = pl.col(by).is_in(list(teach)) & pl.col("outcome").is_not_null()
+    return frame.filter(~asked.fill_null(False))
+
+
+def _place(name: str) -> float:
+    """Where a request falls in [0, 1), whatever its answer and its outcome: the same each time."""
+    digest = hashlib.sha256(f"does {name} judge".encode()).hexdigest()
+    return int(digest[:13], 16) / 16.0**13

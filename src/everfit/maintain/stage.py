@@ -8,6 +8,7 @@ ever a challenger; whether it serves is for the trial in the shadow to say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import takewhile
 
@@ -27,6 +28,10 @@ WORDS: Mapping[ActKind, str] = {
     "call_person": "call a person",
 }
 FRESH_ROWS, FRESH_SHARE = 500, 0.05  # new rows, and of those learnt, that make a fit a new one
+# rows since the newest fit, as a share of those that it learnt from and at most so many, before
+# another is tried: what rows bring falls with their number, whatever became of that fit
+GROWN, MOST_GROWN = 0.5, 100_000
+CHANGED, MOST_CHANGED = 0.2, 10_000  # the same once a rise of the loss is proven
 PATIENCE, MOST_FAILED = 4, 5  # times as many outcomes after each try that failed; and how often
 FEW_LABELS = 0.2  # of predictions whose outcomes had their time: below it outcomes are asked for
 
@@ -222,8 +227,11 @@ def _weighed(health: Health, history: History, upkeep: Upkeep) -> Action:
     if alarms and act == "nothing" and history.fits_left > 0:
         act = "retrain"  # a proven rise of the loss is no noise, whatever the running level says
     because = _stands(health, history, upkeep, ratio)
-    if act in ("retrain", "search", "recalibrate") and history.new_rows < upkeep.least_rows:
-        return _too_few(f"{name}: {WORDS[act]}", because, history, upkeep, values)
+    enough = _wanted(
+        act, history, upkeep, changed=bool(alarms), told=table.told(history.age, ratio)
+    )
+    if enough is not None and not enough.passed:
+        return _too_few(f"{name}: {WORDS[act]}", (*because, enough), values)
     cost: dict[str, float] = {a: values[a] for a in ACTS}
     saved = cost["nothing"] - cost[act]
     said = "nothing pays more than it costs" if act == "nothing" else f"it saves about {saved:.3g}"
@@ -313,26 +321,43 @@ def _stands(health: Health, history: History, upkeep: Upkeep, ratio: float) -> t
     )
 
 
-def _too_few(
-    what: str,
-    because: tuple[Because, ...],
-    history: History,
-    upkeep: Upkeep,
-    values: Mapping[str, float],
-) -> Action:
-    """An act that would pay, if there were rows to learn from."""
-    few = Because(
-        "labelled rows that no version has seen",
-        False,
-        float(history.new_rows),
-        limit=float(upkeep.least_rows),
-        limit_by=upkeep.set_by.get("least_rows", "default"),
+def _wanted(
+    act: ActKind, history: History, upkeep: Upkeep, *, changed: bool, told: bool
+) -> Because | None:
+    """Whether there are rows enough for an act; None for one that learns from none.
+
+    A recalibration needs ``least_rows``, and so does a fit that the user's own table tells to do.
+    Another fit waits until rows have grown by half since the newest one; after a rise of the loss
+    that is proven (``changed``), by a fifth.
+    """
+    if act not in ("retrain", "search", "recalibrate"):
+        return None
+    have, wanted, by = history.new_rows, float(upkeep.least_rows), "least_rows"
+    if act != "recalibrate" and not told:
+        if history.since_tried is not None:
+            have = history.since_tried
+        share, most = (CHANGED, MOST_CHANGED) if changed else (GROWN, MOST_GROWN)
+        grown = min(share * (history.learnt_rows + history.new_rows - have), most)
+        wanted, by = max((wanted, by), (grown, ""))
+    return Because(
+        "labelled rows that no version has seen" if act == "recalibrate" or told
+        else "labelled rows since the newest fit",
+        have >= wanted,
+        float(have),
+        limit=float(math.ceil(wanted)),
+        limit_by=upkeep.set_by.get(by, "default"),
         unit="rows",
-    )
+    )  # fmt: skip
+
+
+def _too_few(what: str, because: tuple[Because, ...], values: Mapping[str, float]) -> Action:
+    """An act that would pay, if there were rows to learn from; the last reason says how many."""
+    few = because[-1]
+    missing = int((few.limit or 0.0) - (few.measured or 0.0))
     return Action(
         "nothing",
-        f"{what} waits for {upkeep.least_rows - history.new_rows:,} more outcomes",
-        because=(*because, few),
-        would_change=f"{upkeep.least_rows:,} labelled rows that no version has seen",
+        f"{what} waits for {missing:,} more outcomes",
+        because=because,
+        would_change=f"{few.limit:,.0f} {few.rule}",
         values=values,
     )

@@ -65,6 +65,10 @@ class Table:
         said = self.overrides.get(state_name(a, level))
         return (said or ACTS[self.best[a, level]]), values
 
+    def told(self, age: float, ratio: float) -> bool:
+        """Whether the user said what to do at an age in windows and a loss ratio."""
+        return state_name(age_of(age), level_of(ratio)) in self.overrides
+
     def rows(self) -> list[dict[str, str]]:
         """One row an age, one column a level, for people."""
         return [

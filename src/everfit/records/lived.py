@@ -176,8 +176,9 @@ class Upkeep:
     least_rows : outcomes not seen by any version, before a fit is worth a thought
     rollback_window_s : how long the old champion stays in the shadow after a promotion
     trial_s : longest time a challenger stays in the shadow undecided
-    margin : a fresh model may be worse by this share of the loss and still replace a stale one;
-        0 asks for proof that it is better
+    margin : a version with the champion's recipe, fitted again on newer rows, replaces it when it
+        is proven not to be worse by more than this share of the certified loss, and was no worse
+        on the rows of its trial; 0 asks for proof that it is better
     loss_cost, fit_cost, search_cost, label_cost, call_cost : in money or any common unit; the
         first is for one unit of mean loss over one window
     fits_a_year, searches_a_year : most that may be done in a year
@@ -206,7 +207,7 @@ class Upkeep:
     least_rows: int = 200
     rollback_window_s: float = 14 * 86_400.0
     trial_s: float = 60 * 86_400.0
-    margin: float = 0.0
+    margin: float = 0.05
     loss_cost: float = 100.0
     fit_cost: float = 1.0
     search_cost: float = 10.0

@@ -13,6 +13,7 @@ from everfit.records import Because, Decision, Version
 from everfit.release.gates import is_champion, passed
 
 PAUSES = ("paused", "resumed")
+PAUSED = "nobody paused the model meanwhile"  # the gate of what was under way
 SOUND = "{} as it was packed, or another version"
 
 
@@ -170,6 +171,20 @@ def is_paused(newest_first: Sequence[Decision]) -> bool:
     """
     about = next((d.kind for d in newest_first if d.kind in PAUSES), "resumed")
     return about == "paused"
+
+
+def not_paused(newest_first: Sequence[Decision]) -> tuple[Because, ...]:
+    """The gate of what the loop made while a person paused the model; nothing when nobody did.
+
+    Examples
+    --------
+    >>> [gate.note for gate in not_paused([pause(Wish("churn", "pause churn", "ann"))])]
+    ['Paused by hand']
+    """
+    if not is_paused(newest_first):
+        return ()
+    rows = [row for row in newest_first if row.kind in PAUSES]
+    return (Because(PAUSED, False, note=rows[0].headline),)
 
 
 def incident(

@@ -67,24 +67,34 @@ class Tried:
 def judge_trial(case: Tried) -> Decision:
     """May the challenger serve?
 
-    Only one that is proven better, or not worse where the policy has a margin, and that passes its
-    checks, is promoted.
+    Only one that is proven better, or fitted again and not worse by more than the margin of the
+    policy, and that passes its checks, is promoted: see :func:`wins`.
     """
     verdict = case.verdict
     if case.cannot:
         return _not_evaluable(case, case.cannot)
     if verdict is None or verdict.n == 0:
         return _unseen(case)
-    won = verdict.kind in ("better", "not_worse")
+    won = wins(verdict)
     if won and passed(case.checks):
         return _promoted(case, verdict)
     if won:
         return _gated(case, verdict)
-    if verdict.kind in ("worse", "futile"):
+    if verdict.kind in ("worse", "futile", "not_worse"):
         return _kept(case, verdict)
     if case.over or verdict.expired:
         return _timed_out(case, verdict)
     return _inconclusive(case, verdict)
+
+
+def wins(found: TrialVerdict) -> bool:
+    """Whether the challenger of a trial may serve.
+
+    One that is proven not to be worse by more than the margin may, when it was no worse on the
+    rows of the trial either: else a row of fresh versions, each a little worse than the one before,
+    could lead far down.
+    """
+    return found.kind == "better" or (found.kind == "not_worse" and found.gain.mid >= 0)
 
 
 def judge_guard(case: Tried) -> Decision:
@@ -165,7 +175,10 @@ def _gated(case: Tried, found: TrialVerdict) -> Decision:
 
 
 def _kept(case: Tried, found: TrialVerdict) -> Decision:
-    why = "it is worse" if found.kind == "worse" else "its gain is not worth a longer trial"
+    why = {
+        "worse": "it is worse",
+        "not_worse": "it is within the margin, and was no better on the rows of its trial",
+    }.get(found.kind, "its gain is not worth a longer trial")
     return _row(
         case,
         "kept",

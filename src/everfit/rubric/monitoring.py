@@ -51,7 +51,7 @@ def skew(facts: Facts) -> Found:
         return whole(f"{n:,} answers asked again, {looked:,} rows looked up again: all equal")
     return half(
         f"{n:,} answers asked again: all equal; no features were looked up at a source",
-        "send keys that the source has",
+        f"send keys, and name their source: [models.{facts.model}.sources.NAME]",
         3,
     )
 

@@ -1,4 +1,4 @@
-"""From raw scores to answers, and the calibration of probabilities; for one row and for many.
+"""From raw scores to answers, and the calibration of answers; for one row and for many.
 
 Both forms use numpy's exp and log, so that they agree to the last bit.
 """
@@ -90,7 +90,7 @@ def table_link(link: Mapping[str, Any], bounds: Sequence[float] | None = None) -
 
 
 def row_calibration(calibration: Mapping[str, float], n_outputs: int) -> RowLink | None:
-    """:func:`calibrated` for the probabilities of one row, None when there is nothing to do.
+    """:func:`calibrated` for the answer to one row, None when there is nothing to do.
 
     Examples
     --------
@@ -99,6 +99,9 @@ def row_calibration(calibration: Mapping[str, float], n_outputs: int) -> RowLink
     """
     if not calibration:
         return None
+    if affine(calibration):
+        scale, shift = line_of(calibration)
+        return lambda values: [x * scale + shift for x in values]
     if n_outputs >= PAIRWISE:
         return lambda p: calibrated(np.array([p]), calibration)[0].tolist()
     temperature = float(calibration.get("temperature", 1.0))
@@ -118,12 +121,32 @@ def row_calibration(calibration: Mapping[str, float], n_outputs: int) -> RowLink
 def calibrated(values: Array, calibration: Mapping[str, float]) -> Array:
     """Probabilities (n, k) with q proportional to ``exp(log(max(p, 1e-15)) / temperature + bias)``.
 
-    ``bias_0``, ``bias_1``, ... are the biases of the classes, 0 where not given.
+    ``bias_0``, ``bias_1``, ... are the biases of the classes, 0 where not given. Of numbers (n, 1),
+    ``scale * value + shift``.
     """
     if not calibration:
         return values
+    if affine(calibration):
+        scale, shift = line_of(calibration)
+        return np.asarray(values * scale + shift)
     grown = np.log(np.maximum(values, 1e-15)) / float(calibration.get("temperature", 1.0))
     if any(name.startswith("bias_") for name in calibration):
         grown = grown + np.array([calibration.get(f"bias_{i}", 0.0) for i in range(grown.shape[1])])
     grown = np.exp(grown - grown.max(axis=1, keepdims=True))
     return np.asarray(grown / grown.sum(axis=1, keepdims=True))
+
+
+def affine(calibration: Mapping[str, float]) -> bool:
+    """Whether a calibration is that of numbers, and not of probabilities.
+
+    Examples
+    --------
+    >>> affine({"scale": 1.1}), affine({"temperature": 2.0})
+    (True, False)
+    """
+    return "scale" in calibration or "shift" in calibration
+
+
+def line_of(calibration: Mapping[str, float]) -> tuple[float, float]:
+    """The scale and the shift of a calibration of numbers."""
+    return float(calibration.get("scale", 1.0)), float(calibration.get("shift", 0.0))

@@ -125,29 +125,44 @@ def _floor(upkeep: Upkeep, said: Said) -> Iterator[Clash]:
 
 
 def _rollback(upkeep: Upkeep, _: Said) -> Iterator[Clash]:
-    needed = upkeep.label_delay_s + upkeep.window_s
-    if upkeep.rollback_window_s < needed:
-        yield Clash(
-            ("rollback_window", "label_delay", "window"),
-            "the rollback window ends before one window of outcomes can be judged",
-            f"rollback_window {spoken(upkeep.rollback_window_s)}, label_delay "
-            f"{spoken(upkeep.label_delay_s)}, window {spoken(upkeep.window_s)}",
-            f"a rollback window of at least {spoken(needed)}",
-            f'set rollback_window = "{spoken(needed)}" or more',
-        )
+    yield from _too_short(
+        upkeep,
+        ("rollback_window", upkeep.rollback_window_s),
+        "the rollback window ends before its outcomes can say anything",
+    )
 
 
 def _trial(upkeep: Upkeep, _: Said) -> Iterator[Clash]:
-    needed = upkeep.label_delay_s + upkeep.window_s
-    if upkeep.trial_s < needed:
-        yield Clash(
-            ("trial", "label_delay", "window"),
-            "a trial would end before its first outcomes are there",
-            f"trial {spoken(upkeep.trial_s)}, label_delay {spoken(upkeep.label_delay_s)}, "
-            f"window {spoken(upkeep.window_s)}",
-            f"a trial of at least {spoken(needed)}",
-            f'set trial = "{spoken(needed)}" or more',
-        )
+    yield from _too_short(
+        upkeep,
+        ("trial", upkeep.trial_s),
+        "a trial would end before its outcomes can say anything",
+    )
+
+
+def _too_short(upkeep: Upkeep, said: tuple[str, float], what: str) -> Iterator[Clash]:
+    """What is judged by windows of outcomes must last until their answer can be read once."""
+    from everfit.evidence.trial.dispersion import least_time_s
+
+    name, lasts_s = said
+    first_s, read_s = upkeep.label_delay_s + upkeep.window_s, least_time_s(upkeep.window_s)
+    needed = max(first_s, read_s)
+    if lasts_s >= needed:
+        return
+    windows = round(read_s / upkeep.window_s)
+    why = (
+        f": an answer is read after {windows} windows, and not before"
+        if read_s >= first_s
+        else ": its first window of outcomes must be there"
+    )
+    yield Clash(
+        (name, "label_delay", "window"),
+        what,
+        f"{name} {spoken(lasts_s)}, label_delay {spoken(upkeep.label_delay_s)}, "
+        f"window {spoken(upkeep.window_s)}",
+        f"at least {spoken(needed)}{why}",
+        f'set {name} = "{spoken(needed)}" or more',
+    )
 
 
 def _missing(upkeep: Upkeep, _: Said) -> Iterator[Clash]:

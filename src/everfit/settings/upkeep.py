@@ -153,11 +153,13 @@ def _guardrails(
 def _grown(
     fields: dict[str, Any], set_by: dict[str, str], rollback_s: float, trial_s: float
 ) -> None:
+    from everfit.evidence.trial.dispersion import least_time_s
+
     window_s = fields.get("window_s", DAY_S)
     delay_s = fields.get("label_delay_s", 0.0)
-    # outcomes of at least a week of windows, or there is nothing to judge by
+    # outcomes of at least a week of windows, and as many as an answer is read after
     for field, usual_s, windows in (("rollback_window_s", rollback_s, 7), ("trial_s", trial_s, 30)):
-        needed_s = delay_s + windows * window_s
+        needed_s = max(delay_s + windows * window_s, least_time_s(window_s))
         if field not in fields and needed_s > usual_s:
             fields[field] = needed_s
             set_by[field] = "default, grown with label_delay and window"

@@ -13,6 +13,7 @@ from everfit.loop.turn.windows import scored
 from everfit.records import Array, Problem, Version
 from everfit.serve.load import open_plan
 from everfit.serve.scorer import Scorer
+from everfit.simulate.stream import Drawn
 from everfit.store.contract import Store
 from everfit.store.log.columns import JOINED, SEEN
 from everfit.tasks import TASKS
@@ -29,7 +30,7 @@ class Asking:
     """What is asked in a window, when, and what is told of it.
 
     ``rows`` are features alone; ``at`` when each was asked; ``outcomes`` and ``told_at`` what will
-    be known of each, and when.
+    be known of each, and when; ``drawn`` which rows they are, where they come again.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Asking:
     at: pl.Series
     outcomes: pl.Series
     told_at: pl.Series
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ class Judged:
     right: float | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Said:
+    """Answers (n, n_outputs) to rows that are drawn again and again, as far as they are known."""
+
+    values: Array
+    known: Array
+
+
 @dataclass(slots=True)
 class Answering:
     """Answers windows by versions of one model, each opened when it is first asked."""
@@ -55,16 +65,30 @@ class Answering:
     store: Store
     model: str
     _open: dict[int, Scorer] = field(default_factory=dict)
+    _said: dict[int, _Said] = field(default_factory=dict)
 
-    def values(self, version: Version, rows: pl.DataFrame) -> Array:
-        """Answers (n, n_outputs) of a packed version."""
-        return scored(self.scorer(version), rows)
+    def values(self, version: Version, rows: pl.DataFrame, drawn: Drawn | None = None) -> Array:
+        """Answers (n, n_outputs) of a packed version; rows that were ``drawn`` before, as then."""
+        scorer = self.scorer(version)
+        if drawn is None:
+            return scored(scorer, rows)
+        said = self._said.get(version.number)
+        new = np.arange(rows.height) if said is None else np.flatnonzero(~said.known[drawn.at])
+        at, first = np.unique(drawn.at[new], return_index=True)
+        if len(at) or said is None:
+            found = scored(scorer, rows[new[first]])
+            if said is None:
+                said = _Said(np.empty((drawn.of, found.shape[1])), np.zeros(drawn.of, dtype=bool))
+                self._said[version.number] = said
+            said.values[at], said.known[at] = found, True
+        return np.asarray(said.values[drawn.at])
 
     def scorer(self, version: Version) -> Scorer:
         """The packed version, opened."""
         if version.number not in self._open:
             for number in sorted(self._open)[1:-OPEN]:  # the first one is asked in each window
                 del self._open[number]
+                self._said.pop(number, None)
             folder = self.store.root / version.folder
             self._open[version.number] = open_plan(folder, trusted=version.trusted)
         return self._open[version.number]
@@ -94,7 +118,7 @@ class Answering:
         frames = [self._frame(base, champion, "champion", values, none).hstack(features)]
         for shadow in self.shadows(champion):
             own = base.with_columns((pl.col("id") + f"~{shadow.name}").alias("id"))
-            theirs = self.values(shadow, asking.rows)
+            theirs = self.values(shadow, asking.rows, asking.drawn)
             said = self._frame(own, shadow, "shadow", theirs, ids.alias("of"))
             frames.append(said.hstack(features))
         return pl.concat(frames, how="diagonal_relaxed")

@@ -18,7 +18,7 @@ ANSWERED = (
     "outcome", "outcome_at", "lateness",
 )  # fmt: skip
 
-IN_MEMORY = 12  # newest stretches: a turn reads those that are over and those whose outcomes came
+IN_MEMORY = 24  # newest stretches: a turn reads those that are over, and two label delays back
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,17 @@ class SimulatedRecord:
             ):
                 continue
             held = self._newest.get(kept.path)
-            frame = self._told(pl.read_ipc(kept.path) if held is None else held)
-            for wanted, value in (("arm", arm), ("version", version)):
-                if value is not None:
-                    frame = frame.filter(pl.col(wanted) == value)
-            if since is not None:
-                frame = frame.filter(pl.col("at") >= since)
-            if until is not None:
-                frame = frame.filter(pl.col("at") < until)
+            frame = pl.read_ipc(kept.path) if held is None else held
+            wanted = [
+                pl.col(name) == value
+                for name, value in (("arm", arm), ("version", version))
+                if value is not None
+            ]
+            if since is not None and since > kept.start:
+                wanted.append(pl.col("at") >= since)
+            if until is not None and until < kept.end:
+                wanted.append(pl.col("at") < until)
+            frame = self._told(frame.filter(*wanted) if wanted else frame)
             if columns is not None:
                 frame = frame.select([name for name in columns if name in frame.columns])
             if frame.height:

@@ -10,6 +10,7 @@ import polars as pl
 
 from everfit.data.table import Table
 from everfit.errors import TooFewRows, UsageError
+from everfit.records import Array
 from everfit.simulate.drift import Drift, check_drifts, drifted
 
 LEAST_FIRST = 50  # rows to begin with
@@ -36,6 +37,14 @@ class Streaming:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Which rows a window holds, int (n,), ``of`` how many that are drawn again and again."""
+
+    at: Array
+    of: int
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """Rows to begin with, and a way to draw each window; ``drawn_again`` says that rows repeat."""
@@ -54,9 +63,18 @@ class Stream:
         if not self.drawn_again:
             rows = self.rest[low : low + self.n_rows]
         else:
-            rng = np.random.default_rng([self.streaming.seed, index])
-            rows = self.rest[rng.integers(0, self.rest.height, self.n_rows)]
+            rows = self.rest[self._places(index)]
         return drifted(rows, self.target, self.streaming.drifts, index, seed=self.streaming.seed)
+
+    def drawn(self, index: int) -> Drawn | None:
+        """Which rows window ``index`` holds; None where they come once, or are changed."""
+        if not self.drawn_again or any(one.strength(index) for one in self.streaming.drifts):
+            return None
+        return Drawn(self._places(index), self.rest.height)
+
+    def _places(self, index: int) -> Array:
+        rng = np.random.default_rng([self.streaming.seed, index])
+        return rng.integers(0, self.rest.height, self.n_rows)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for index in range(self.n_windows):

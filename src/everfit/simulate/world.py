@@ -137,7 +137,7 @@ def _window(
     target = rows[world.stream.target]
     champion = world.store.version(model, "champion")
     asking = _asking(world, index, rows, start + world.clock.skew)
-    values = answering.values(champion, asking.rows)
+    values = answering.values(champion, asking.rows, asking.drawn)
     real = start + world.clock.skew
     world.record.add(real, real + length, answering.answer(asking, champion, values))
     before = world.store.revision()
@@ -148,7 +148,7 @@ def _window(
     got = judged(values, target, champion.problem)
     never = got
     if first.champion is not None and first.champion.number != champion.number:
-        values = answering.values(first.champion, asking.rows)
+        values = answering.values(first.champion, asking.rows, asking.drawn)
         never = judged(values, target, first.champion.problem)
     return Lived(
         index=index,
@@ -172,4 +172,4 @@ def _asking(world: World, index: int, rows: pl.DataFrame, start: datetime) -> As
         rows[stream.target], stream.streaming.drifts, index, seed=stream.streaming.seed
     )
     delay = timedelta(seconds=upkeep.label_delay_s) + late * length
-    return Asking(index, rows.drop(stream.target), at, outcomes, at + delay)
+    return Asking(index, rows.drop(stream.target), at, outcomes, at + delay, stream.drawn(index))

@@ -29,6 +29,7 @@ class Ledger:
         self.database = database
         self.root = root
         self.clock = clock
+        self._known: dict[str, dict[int, Version]] = {}
 
     def models(self) -> tuple[str, ...]:
         """Names of all models, sorted."""
@@ -187,8 +188,9 @@ class Ledger:
     def _versions(self, connection: Connection, model: str) -> tuple[Version, ...]:
         """Versions newest first; the state follows from the aliases, now and before."""
         table, log = schema.version, schema.alias_log
-        asked = select(table.c.record, table.c.state).where(table.c.model == model)
+        asked = select(table.c.number, table.c.state).where(table.c.model == model)
         rows = connection.execute(asked.order_by(table.c.number.desc())).all()
+        records = self._records(connection, model, [row.number for row in rows])
         served = select(log.c.to_number).where(log.c.model == model, log.c.name == "champion")
         once = {row.to_number for row in connection.execute(served)}
         pointers = aliases(connection, model)
@@ -196,12 +198,26 @@ class Ledger:
         now = {pointers[a].number: a for a in reversed(ALIASES) if a in pointers}
         found = []
         for row in rows:
-            version = from_plain(Version, row.record)
+            version = records[row.number]
             past = "retired" if version.number in once else row.state
             state: Any = now.get(version.number, past)
             folder = (self.root / version.folder).as_posix()
             found.append(replace(version, folder=folder, state=state))
         return tuple(found)
+
+    def _records(
+        self, connection: Connection, model: str, numbers: Collection[int]
+    ) -> Mapping[int, Version]:
+        """Versions as they were written, by number; they never change, so each is read once."""
+        known = self._known.setdefault(model, {})
+        new = [number for number in numbers if number not in known]
+        if new:
+            table = schema.version
+            asked = select(table.c.number, table.c.record).where(
+                table.c.model == model, table.c.number.in_(new)
+            )
+            known |= {n: from_plain(Version, kept) for n, kept in connection.execute(asked)}
+        return known
 
 
 def aliases(connection: Connection, model: str) -> dict[str, Alias]:

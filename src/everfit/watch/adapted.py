@@ -95,4 +95,4 @@ def newest_calibration(recent: Recent, number: int) -> Mapping[str, float] | Non
     if len(known) < LEAST_ROWS:
         return None
     ids = np.arange(len(known))
-    return task.calibrate(Answers(ids, said[known]), Truth(ids, true[known]))
+    return task.recalibrate(Answers(ids, said[known]), Truth(ids, true[known]))

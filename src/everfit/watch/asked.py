@@ -34,7 +34,7 @@ DIGITS = 6  # of what is kept: errors are known to fewer
 MOST_WORD = 40  # characters of a value that a finding shows
 
 Verify = Callable[[pl.DataFrame], Array]
-Lookup = Callable[[Sequence[str]], pl.DataFrame]
+Lookup = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Beside:
     """What a window can be held against besides its reference; each may be left out.
 
     ``problem`` and ``task`` give an estimate of the loss without outcomes; ``lookup`` the source's
-    rows for keys, with a column ``key``; ``columns`` and ``limits`` what a version asks for whose
-    folder has no reference: its first window then becomes it.
+    rows for requests with keys, each with its ``key``; ``columns`` and ``limits`` what a version
+    asks for whose folder has no reference: its first window then becomes it.
     """
 
     problem: Problem | None = None

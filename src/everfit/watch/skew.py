@@ -7,7 +7,7 @@ the serving path, not drift.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,14 +60,15 @@ def verified(
 def recomputed(
     frame: pl.DataFrame,
     reference: Reference,
-    lookup: Callable[[Sequence[str]], pl.DataFrame],
+    lookup: Callable[[pl.DataFrame], pl.DataFrame],
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Logged features that the source has otherwise: ``n`` rows found, ``differ`` by column.
 
-    Only keys that were asked about once in the window are looked up. ``absent`` counts those that
-    the source does not have; ``error`` says why it could not be asked.
+    Only keys that were asked about once in the window are looked up: ``lookup`` gets these requests
+    and gives the source's row of each, with its ``key``. ``absent`` counts those that the source
+    does not have; ``error`` says why it could not be asked.
     """
     nothing: dict[str, Any] = {"n": 0, "absent": 0, "differ": {}}
     if "key" not in frame.columns or frame["key"].null_count() == frame.height:
@@ -75,7 +76,7 @@ def recomputed(
     once = frame.filter(pl.col("key").is_not_null() & pl.col("key").is_unique())
     rows = _sampled(once, seed)
     try:
-        source = lookup(rows["key"].cast(pl.String).to_list())
+        source = lookup(rows)
     except (EverfitError, OSError) as error:
         return nothing | {"error": str(getattr(error, "what", error))[:200]}
     source = source.with_columns(pl.col("key").cast(pl.String)).unique("key", keep="last")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from everfit.errors import UsageError
@@ -21,9 +22,11 @@ from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.main import main
 from everfit.faces.cli.turning.upping import command, rereading, seconds
 from everfit.faces.words.answers import state_words
+from everfit.loop.tick import Ticked
+from everfit.loop.turn.hands import Hands
 from everfit.plain import as_plain
 from everfit.records import Health, State, Step
-from everfit.store import open_store
+from everfit.store import RunHandle, open_store
 from tests.executors.test_local import alive
 from tests.live.coins import coin_store
 from tests.real import ROOT
@@ -79,6 +82,30 @@ def test_a_turn_of_a_model_that_is_not_there_offers_near_names(store, capsys):
 
     assert code == 6
     assert "did you mean 'coin'" in err
+
+
+def test_a_turn_looks_features_up_at_the_sources_that_the_settings_name(
+    store, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "crm.csv").write_text("who,since,size\nann,2026-01-01,41\nbob,2026-01-01,42\n")
+    (tmp_path / "everfit.toml").write_text(
+        '[models.coin.sources.crm]\nsource = "crm.csv"\nkey = "who"\ntime = "since"\n'
+    )
+    given: list[Hands] = []
+
+    def kept(model: str, hands: Hands, hold: RunHandle) -> Ticked:
+        given.append(hands)
+        return Ticked(model)
+
+    monkeypatch.setattr("everfit.loop.tick.tick", kept)
+    assert told(capsys, "tick")[0] == 0
+    lookup = given[0].lookup_of(given[0].store.version("coin", "v1"))
+    assert lookup is not None
+    at = pl.Series("at", [datetime(2026, 2, 1, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
+
+    found = lookup(pl.DataFrame({"key": ["bob"]}).with_columns(at))
+
+    assert found.select("key", "size").rows() == [("bob", 42)]
 
 
 def test_a_turn_where_another_is_under_way_is_exit_code_4(store, capsys):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,9 @@ from everfit.loop.lineage import lineage_of
 from everfit.plain import as_plain, from_plain
 from everfit.records import Upkeep
 from everfit.release.gates import manifest_holds
+from everfit.release.handover import Wish, is_paused, pause, resume
 from everfit.serve.load import open_plan
+from everfit.store import Journal
 from tests.loop.asked import BEGIN, DAY, Asked, asked
 from tests.loop.conftest import NOW, SEEN, Scene
 
@@ -247,6 +250,44 @@ def test_outcomes_that_nobody_has_heard_of_are_left_out_and_told(scene: Scene) -
     assert any("20 rows were left out" in line for line in made.decision.not_done)
     assert made.version is not None
     assert made.version.problem.labels == ("benign", "malignant")
+
+
+class Pausing(Asked):
+    """A record during whose reading a person pauses the model."""
+
+    def joined(self, *args: Any, **kwargs: Any) -> Iterator[pl.DataFrame]:
+        if not is_paused(self.store.decisions("m")):
+            self.store.commit(pause(Wish("m", "pause m", "ann", "a look at the source")))
+        return super().joined(*args, **kwargs)
+
+    @classmethod
+    def of(cls, scene: Scene) -> Pausing:
+        made = cls(asked(scene.came, scene.target))
+        made.store = scene.store
+        return made
+
+    store: Journal
+
+
+def test_a_fit_under_way_when_a_person_pauses_is_not_tried_and_made_again_later(
+    scene: Scene,
+) -> None:
+    paused = scene.fit(log=Pausing.of(scene), about="monday")
+
+    assert paused.decision.kind == "refused"
+    assert paused.decision.because[0].rule == "nobody paused the model meanwhile"
+    assert paused.decision.because[0].note == "Paused by hand: a look at the source"
+    assert scene.alias("shadow") is None
+    assert scene.store.version("m", "v2").state == "refused"
+    (step,) = scene.store.steps("m", "fit")
+    assert (step.record["version"], step.record["paused"]) == (None, True)
+
+    scene.store.commit(resume(Wish("m", "resume m", "ann")))
+    again = scene.fit(about="tuesday")
+
+    assert again.decision.kind == "retrained"
+    assert scene.alias("shadow") == 3
+    assert scene.kinds() == ["paused", "refused", "resumed", "retrained"]
 
 
 def test_a_version_below_the_floor_of_the_policy_is_refused(scene: Scene) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from everfit.evidence.trial.differences import Differences
 from everfit.loop.turn.known import known_of, remembering
-from everfit.records import Step
+from everfit.plain import as_plain
+from everfit.records import Step, Window
 from everfit.store import open_store
 
 MODEL = "churn"
@@ -59,6 +61,23 @@ def test_remembered_steps_are_those_of_the_store_in_the_same_order(held):
         assert remembered.steps(MODEL, "trial", **asked) == store.steps(MODEL, "trial", **asked)
     assert remembered.steps(MODEL) == store.steps(MODEL)
     assert remembered.steps(MODEL, "nothing") == ()
+
+
+def test_windows_are_ready_to_be_used_and_their_steps_are_asked_of_the_store(held):
+    store, hold = held
+    pair = Differences.of([1.0, 0.0], [0.0, 0.0], 1.0)
+    facts = {"pairs": {"2": pair.as_dict()}, "adapted": {}, "versions": {}}
+    end = AT + timedelta(days=1)
+    record = as_plain(Window("matured", AT, end, 1, 2, facts))
+    store.note(hold, [Step(MODEL, "matured", AT.isoformat(), record, AT)])
+    refresh(store)
+
+    (window,) = known_of(store, MODEL).windows("matured", AT - timedelta(days=1))
+
+    assert (window.start, window.end, window.n) == (AT, end, 2)
+    assert window.facts == {"pairs": {"2": pair}, "adapted": {}, "versions": {}}
+    (step,) = remembering(store, MODEL).steps(MODEL, "matured")
+    assert step.record == record
 
 
 def test_two_stores_do_not_share_what_they_remember(held, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from everfit.errors import EverfitError, Refused
@@ -134,6 +136,20 @@ def test_a_roll_back_clears_all_that_stood_beside_the_champion(model, monkeypatc
     state = model.state()
     assert state.champion.number == 2
     assert [state.at(name) for name in ("base", "fallback", "shadow")] == [None] * 3
+
+
+def test_a_person_who_pauses_while_the_version_before_is_verified_is_obeyed(model, monkeypatch):
+    model.add(2)
+    model.do(look)
+    does(monkeypatch, Action("roll_back", "v1 broke its floor", details={"to": "v2"}))
+
+    def checks(version):
+        model.store.commit(Decision(MODEL, "paused", "Paused", at=model.now))
+        return model.checks
+
+    assert act(model.state(), replace(model.hands(), checks=checks), HOLD) is None
+    assert model.state().champion.number == 1
+    assert model.store.steps(MODEL, "action") == ()
 
 
 def test_an_alarm_is_a_row_once(model, monkeypatch):

@@ -10,10 +10,11 @@ import pytest
 
 from everfit.evidence.online.levels import Decision as Earlier
 from everfit.evidence.online.levels import e_lord
+from everfit.loop.turn import trials
 from everfit.loop.turn.moves import close_challenge, close_guard, close_procedure, stand_by
 from everfit.loop.turn.trials import challenge, guard, procedure
 from everfit.records import Because, Decision, Step
-from tests.loop.turn.fakes import BEGIN, DAY, MODEL, Model, served
+from tests.loop.turn.fakes import BEGIN, DAY, HOLD, MODEL, Model, served
 
 
 def on_trial(gain: float, days: int = 21, champion: int = 1, challenger: int = 2,
@@ -354,6 +355,23 @@ def test_nothing_is_moved_while_the_model_is_paused():
     assert model.state().champion.number == 2
 
 
+def test_a_person_who_pauses_while_the_winner_is_verified_is_obeyed():
+    model = on_trial(0.1, days=13)
+    model.live(1, pairs={2: 0.1})
+
+    def checks(version):
+        model.store.commit(Decision(MODEL, "paused", "Paused", at=model.now))
+        return (Because("loads", True),)
+
+    done = close_challenge(model.state(), replace(model.hands(), checks=checks), HOLD)
+
+    assert done is None
+    assert (model.state().champion.number, model.state().aliases["shadow"].number) == (1, 2)
+    model.store.commit(Decision(MODEL, "resumed", "Resumed", at=model.now))
+    assert model.do(close_challenge) is not None
+    assert model.state().champion.number == 2
+
+
 @pytest.mark.parametrize("days", [1, 7])
 def test_a_trial_lasts_until_it_can_be_read_once_however_long_windows_are(days):
     model = served(window_s=days * 86_400.0, trial_s=10 * 86_400.0)
@@ -403,6 +421,21 @@ def test_what_a_person_promoted_is_guarded_too_and_gone_back_from_within_two_wee
     assert next(d.kind for d in model.store.decisions(MODEL)) == "rolled_back"
 
 
+def test_who_served_before_a_promotion_by_hand_takes_the_place_of_who_stood_by_until_then():
+    model = promoted()  # v2 serves, v1 stands by
+    by_a_person(model, 3, before=2)
+
+    assert model.do(stand_by)[0] == "stand_by"
+    assert model.state().aliases["fallback"].number == 2
+    for _ in range(14):
+        model.live(3, pairs={2: 0.15, 1: 0.0})
+        model.now += timedelta(minutes=2)
+        model.do(close_guard)
+        model.now -= timedelta(minutes=2)
+
+    assert model.state().champion.number == 2
+
+
 def test_a_champion_before_stands_by_once_for_each_promotion_by_hand():
     model = served()
     by_a_person(model, 2, before=1)
@@ -419,3 +452,17 @@ def test_the_loops_own_promotion_needs_nobody_to_stand_by_again():
     model.store.point("fallback", None)  # its guard ended
 
     assert model.do(stand_by) is None
+
+
+def test_a_look_that_was_seen_is_not_worked_out_again(monkeypatch):
+    model = on_trial(0.0, days=5)
+    asked = []
+    judge = trials.trial_verdict
+    monkeypatch.setattr(trials, "trial_verdict", lambda *a, **k: asked.append(1) or judge(*a, **k))
+
+    assert model.do(close_challenge) is None
+    assert not asked
+    model.live(1, pairs={2: 0.0})
+    model.do(close_challenge)
+
+    assert len(asked) == 1

@@ -117,3 +117,33 @@ def test_broken_inputs_are_told_in_words():
 
     assert read(model, findings=(odd,)).broken == "`age` no longer comes"
     assert read(model, findings=(replace(odd, severity="warn"),)).broken == ""
+
+
+def test_rows_since_the_newest_fit_count_whatever_became_of_it():
+    model = served()
+    for _ in range(4):
+        model.live(1)
+    assert read(model).since_tried is None
+    model.fitted("retrain", None, 1)  # refused
+    for _ in range(2):
+        model.live(1)
+    model.fitted("recalibrate", None, 1)  # learns nothing, so it does not count
+    model.live(1)
+
+    found = read(model)
+    assert found.since_tried is not None
+    assert found.since_tried == found.new_rows * 3 // 7
+
+
+@pytest.mark.parametrize("act", ["retrain", "recalibrate"])
+def test_a_fit_that_only_a_pause_refused_was_no_try(act):
+    model = served()
+    for _ in range(4):
+        model.live(1)
+    before = read(model)
+    model.fitted(act, None, 1, paused=True)
+
+    found = read(model)
+
+    assert (found.since_tried, found.made) == (None, ())
+    assert found.since_recalibrated == before.since_recalibrated > 0

@@ -100,7 +100,7 @@ def small(folder: Path, table: Table, target: str, *, rows: int = 150, windows: 
           first: float = 0.5, **rules: object) -> Small:  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     stream = stream_of(table, target, Streaming(first=first, rows=rows, windows=windows))
-    upkeep = replace(Upkeep(retrain_budget_s=8.0, search_budget_s=8.0), **rules)
+    upkeep = replace(Upkeep(retrain_budget_s=60.0, search_budget_s=8.0), **rules)
     return Small(folder, stream, upkeep)
 
 

@@ -36,9 +36,11 @@ def linked(raw: Array, link: Plain, bounds: tuple[float, float] | None) -> Array
 
 
 def calibrated(p: Array, calibration: Plain) -> Array:
-    """Probabilities (n, k) after temperature and biases."""
+    """Probabilities (n, k) after temperature and biases; numbers after scale and shift."""
     if not calibration:
         return p
+    if "scale" in calibration or "shift" in calibration:
+        return np.asarray(p * calibration.get("scale", 1.0) + calibration.get("shift", 0.0))
     bias = [calibration.get(f"bias_{k}", 0.0) for k in range(p.shape[1])]
     grown = np.log(np.maximum(p, 1e-15)) / calibration.get("temperature", 1.0) + np.array(bias)
     grown = np.exp(grown - grown.max(axis=1, keepdims=True))

@@ -11,6 +11,7 @@ from everfit.export.c import columns, engines, steps, words
 from everfit.export.c.text import array, comment, identifier, number, numbers, string
 from everfit.export.contract import Stamp
 from everfit.export.packed import Packed, Part
+from everfit.serve.links import affine, line_of
 
 LINKS = {
     "sigmoid": r"""
@@ -193,7 +194,7 @@ def source(packed: Packed, stamp: Stamp, names: Names, about: str) -> str:
 
 
 def _links(packed: Packed) -> set[str]:
-    softened = {"softmax"} if packed.calibration else set()
+    softened = {"softmax"} if packed.calibration and not affine(packed.calibration) else set()
     return {part.link["kind"] for part in packed.parts} | softened
 
 
@@ -258,6 +259,10 @@ def _linked(part: Part, k: int) -> str:
 def _calibrated(packed: Packed) -> str:
     if not packed.calibration:
         return ""
+    if affine(packed.calibration):
+        scale, shift = map(number, line_of(packed.calibration))
+        k = packed.n_outputs
+        return f"    for (i = 0; i < {k}; i++) out[i] = out[i] * {scale} + {shift};\n"
     temperature = number(float(packed.calibration.get("temperature", 1.0)))
     k = packed.n_outputs
     bias = [float(packed.calibration.get(f"bias_{i}", 0.0)) for i in range(k)]

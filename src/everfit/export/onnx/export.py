@@ -22,6 +22,7 @@ from everfit.export.placing import placed
 from everfit.plain import as_plain
 from everfit.records import Array, Version
 from everfit.serve import open_plan
+from everfit.serve.links import affine, line_of
 from everfit.serve.row import seconds_of
 from everfit.serve.scorer import typed_labels
 
@@ -105,6 +106,9 @@ def _linked(g: Graph, part: Part, raw: str) -> str:
 def _calibrated(g: Graph, packed: Packed, p: str) -> str:
     if not packed.calibration:
         return p
+    if affine(packed.calibration):
+        scale, shift = line_of(packed.calibration)
+        return g("Add", g("Mul", p, scale), shift)
     bias = [float(packed.calibration.get(f"bias_{i}", 0.0)) for i in range(packed.n_outputs)]
     # float32 has nothing between 1e-38 and 0: the floor is the same in both precisions
     grown = g("Log", g("Max", p, 1e-15))

@@ -6,7 +6,7 @@ Who decides with these numbers after every look needs ``evidence.sequential`` in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from everfit.data.table import Table
 from everfit.evidence.interval import Interval, Spread, spread
 from everfit.evidence.paired import paired_gain
 from everfit.live.arms import CANARY, CHAMPION, SHADOW, Arms, version_of
+from everfit.maintain.labels import judging
 from everfit.records import Answers, Array, Column, Problem, Source
 from everfit.tasks import TASKS
 
@@ -50,15 +51,25 @@ class _Lost:
     left_out: int = 0
 
 
-def judged(log: Log, model: str, problem: Problem, arms: Arms, *, since: datetime | None) -> Judged:
+def judged(
+    log: Log,
+    model: str,
+    problem: Problem,
+    arms: Arms,
+    *,
+    since: datetime | None,
+    teach: Collection[str] = (),
+) -> Judged:
     """Read the joined outcomes of every arm that answers now; arms without outcomes are left out.
 
     An outcome that is none of the problem's classes, or no number, is left out too, and counted.
+    ``teach`` are requests whose outcomes were asked for, and do not speak for the others.
     """
+    read = _Read(log, model, problem, since, teach)
     wanted = [CHAMPION]
     wanted += [arm for arm in (CANARY, "holdout") if arms.shares.get(arm)]
     wanted += [SHADOW] if arms.shadow is not None else []
-    found = {arm: _lost(log, model, problem, arm, version_of(arm, arms), since) for arm in wanted}
+    found = {arm: _lost(read, arm, version_of(arm, arms)) for arm in wanted}
     measured = {
         arm: spread(lost.losses, groups=lost.units)
         for arm, lost in found.items()
@@ -93,24 +104,32 @@ def _same(new: _Lost, old: _Lost) -> Interval | None:
     return paired_gain(new.losses[at_new], old.losses[at_old], groups=new.units[at_new])
 
 
-def _lost(
-    log: Log, model: str, problem: Problem, arm: str, version: int, since: datetime | None
-) -> _Lost:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    log: Log
+    model: str
+    problem: Problem
+    since: datetime | None
+    teach: Collection[str]
+
+
+def _lost(read: _Read, arm: str, version: int) -> _Lost:
+    problem = read.problem
     task = TASKS[problem.task]
     plain = replace(problem, weight=None, time=None, group=None)
     column = Column(problem.target, "category", "target")
     parts: list[tuple[Array, Array, Array]] = []
     left_out = 0
-    batches = log.joined(model, since=since, columns=READ, arm=arm, version=version)
+    name = "of" if arm == SHADOW else "id"
+    batches = read.log.joined(read.model, since=read.since, columns=READ, arm=arm, version=version)
     for frame in batches:
-        known = frame.filter(pl.col("outcome").is_not_null())
+        known = judging(frame, read.teach, by=name).filter(pl.col("outcome").is_not_null())
         if not known.height:
             continue
         told = known.select(pl.col("outcome").alias(problem.target))
         truth = task.truth(Table(told, (column,), Source("log", "", known.height, 1)), plain)
         answers = Answers(np.arange(known.height), _values(known, problem))
         losses = task.losses(answers, truth, problem.metric)
-        name = "of" if arm == SHADOW else "id"
         ids = known[name].hash(seed=0).to_numpy()
         units = known.select(pl.coalesce("key", "id").hash(seed=0)).to_series().to_numpy()
         parts.append((ids[losses.ids], units[losses.ids], losses.values))

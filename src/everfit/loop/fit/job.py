@@ -57,11 +57,17 @@ class FitJob:
     aside: tuple[str, ...] = ()
 
     def step(
-        self, version: int | None, content: str, aged: Sequence[Aged] = ()
+        self,
+        version: int | None,
+        content: str,
+        aged: Sequence[Aged] = (),
+        *,
+        paused: bool = False,
     ) -> tuple[Step, ...]:
         """The step that is written with the decision about this fit on rows of a ``content``.
 
-        ``aged`` says how the loss of such a fit grows with its age, from a back-test.
+        ``aged`` says how the loss of such a fit grows with its age, from a back-test; ``paused``
+        that it was refused for nothing but a pause, and was no try.
         """
         key = self.about or content
         if not key:
@@ -74,6 +80,8 @@ class FitJob:
             "content": content,
             "aged": [as_plain(one) for one in aged],
         }
+        if paused:
+            record["paused"] = True
         return (Step(self.model, "fit", key, record, self.now),)
 
 

@@ -11,6 +11,7 @@ from everfit.loop.fit.job import MADE, Begun, FitJob, Fitted, Hands
 from everfit.plain import as_plain
 from everfit.records import Assessment, Because, Decision, Study
 from everfit.release.challenge import Challenge, above_floor, into_shadow
+from everfit.release.handover import PAUSED, PAUSES, not_paused
 from everfit.release.manifest import Label
 from everfit.release.plan import Fitted as FittedMember
 from everfit.release.proof import Packing, packed, proved
@@ -71,6 +72,8 @@ def commit(job: FitJob, hands: Hands, begun: Begun, found: Found, key: str) -> F
             *found.gates,
             *above_floor(found.study.candidate, job.upkeep, higher=higher),
             *proved(version, packing, job.policy),
+            # last: a person may have paused the model while all this was made
+            *not_paused(store.decisions(job.model, kinds=PAUSES, last=1)),
         )
     placed = replace(version, folder=str(store.folder(job.model, number)))
     before = store.aliases(job.model).get("shadow")
@@ -95,7 +98,10 @@ def commit(job: FitJob, hands: Hands, begun: Begun, found: Found, key: str) -> F
     result = {"assessment": as_plain(found.assessment), "study": as_plain(found.study)}
     # first, so that no version is ever without what its run found: the hold outlives the run
     store.finish_run(handle, "done", result=result)
-    step = job.step(None if refused else number, key, begun.aged)
+    # what was refused for a pause alone is made again, when an action asks for it after the pause
+    paused = [gate.rule for gate in gates if gate.passed is False] == [PAUSED]
+    done = "" if paused else key
+    step = job.step(None if refused else number, done, begun.aged, paused=paused)
     written = store.commit(
         decision, version=placed, aliases=aliases, run=handle, seen=handle.seen, steps=step
     )

@@ -126,7 +126,7 @@ class _Recent:
         ------
         Refused : the calibration would not help
         """
-        calibration = dict(self.task.calibrate(Answers(self.truth.ids, self.bare), self.truth))
+        calibration = dict(self.task.recalibrate(Answers(self.truth.ids, self.bare), self.truth))
         if not again and (not calibration or calibration == dict(before)):
             raise _refused(
                 line, "no calibration lowers its loss on recent outcomes", "retrain it instead"
@@ -194,7 +194,7 @@ class _Recent:
         for k in range(FOLDS):
             rest = np.flatnonzero(fold != k)
             some = self._part(rest)
-            found = self.task.calibrate(Answers(some.ids, self.bare[rest]), some)
+            found = self.task.recalibrate(Answers(some.ids, self.bare[rest]), some)
             values[fold == k] = self.task.adjust(self.bare[fold == k], found)
         return values
 

@@ -11,6 +11,7 @@ from everfit.loop.fit.job import FitJob
 from everfit.loop.gather import Record
 from everfit.records import Because, Decision, Policy, Upkeep, Version
 from everfit.store.contract import RunHandle, Store
+from everfit.watch.asked import Lookup
 
 GRACE_S = 60.0  # after the end of a window: what was asked in it must have reached the log
 
@@ -45,6 +46,7 @@ class Hands:
     upkeep_of, policy_of : the user's rules for a model
     pull : takes new rows from the feeds of a model; one line for each that brought something
     files_of : what feeds brought so far, as paths in the store
+    lookup_of : what registered sources say of the requests of a version; None where there are none
     clock : the only clock that a turn reads
     grace_s : after the end of a window, until what was asked in it is in the record
     stopping : asked between steps; True ends the turn early
@@ -59,6 +61,7 @@ class Hands:
     policy_of: Callable[[str], Policy] = field(default=lambda model: Policy())
     pull: Callable[[str, RunHandle], Sequence[str]] = field(default=lambda model, hold: ())
     files_of: Callable[[str], tuple[str, ...]] = field(default=lambda model: ())
+    lookup_of: Callable[[Version], Lookup | None] = field(default=lambda version: None)
     clock: Callable[[], datetime] = wall_clock
     grace_s: float = GRACE_S
     stopping: Callable[[], bool] = field(default=lambda: False)

@@ -7,12 +7,18 @@ from datetime import datetime
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from everfit.evidence.trial.differences import Differences
 from everfit.records import Step, Window
 from everfit.store.contract import Store
+
+WINDOWS = ("asked", "matured")  # kinds of steps that are windows
+COMPARED = ("pairs", "adapted")  # facts of a window that compare versions
 
 
 class Known:
     """The steps of one model up to a mark, by kind; windows among them ready to be used.
+
+    Of windows nothing is kept but what tests read: a year of them is read at every turn.
 
     Only what a read transaction gave is in here, never what was merely about to be written.
     """
@@ -25,9 +31,10 @@ class Known:
     def add(self, steps: Iterable[Step], mark: int) -> None:
         """Take in steps that were written since the mark before."""
         for step in steps:
-            self._steps.setdefault(step.kind, []).append(step)
-            if step.kind in ("asked", "matured"):
+            if step.kind in WINDOWS:
                 self._windows.setdefault(step.kind, []).append(window_of(step.record))
+            else:
+                self._steps.setdefault(step.kind, []).append(step)
         self.mark = mark
 
     def of(self, kind: str) -> list[Step]:
@@ -61,7 +68,7 @@ class Remembering:
         after: str | None = None,
     ) -> tuple[Step, ...]:
         """See ``contract.Reading.steps``."""
-        if model != self._model or kind is None:
+        if model != self._model or kind is None or kind in WINDOWS:
             return self._store.steps(model, kind, last=last, after=after)
         found = self._known.of(kind)
         if after is not None:
@@ -83,12 +90,20 @@ def known_of(store: Store, model: str) -> Known:
 
 
 def window_of(record: Mapping[str, Any]) -> Window:
-    """A window from its step: by hand, because most of it is its facts, which stay as they are."""
+    """A window from its step: by hand, because most of it is its facts, which stay as they are.
+
+    But for comparisons of versions: these are the largest part, and read at every turn.
+    """
+    facts = dict(record["facts"])
+    for name in COMPARED:
+        if name in facts:
+            plain: Mapping[str, Any] = facts[name]
+            facts[name] = {who: Differences.from_dict(one) for who, one in plain.items()}
     return Window(
         record["kind"],
         datetime.fromisoformat(record["start"]),
         datetime.fromisoformat(record["end"]),
         record["version"],
         record["n"],
-        record["facts"],
+        facts,
     )

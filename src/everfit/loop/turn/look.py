@@ -11,7 +11,7 @@ from everfit.loop.turn.acting import RECENT_DECISIONS, action_step, decided, is_
 from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.lines import blind, of_line
 from everfit.loop.turn.past import history_of
-from everfit.loop.turn.state import State
+from everfit.loop.turn.state import State, paused_now
 from everfit.loop.turn.trials import BASE, CHALLENGER, FALLBACK
 from everfit.maintain import maintain
 from everfit.plain import as_plain, from_plain
@@ -167,6 +167,8 @@ def _roll_back(
         by="system",
         reason=action.headline,
     )
+    if paused_now(state, hands):
+        return None  # a person paused it while the version was verified: nothing moves
     aliases: dict[str, int | None] = {}
     if decision.kind == "rolled_back":
         before = hands.store.served_before(state.model, to.number)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from everfit.loop.turn.courses import Course
 from everfit.loop.turn.follow import procedure_row
 from everfit.loop.turn.hands import Hands
-from everfit.loop.turn.state import State
+from everfit.loop.turn.state import State, paused_now
 from everfit.loop.turn.trials import (
     BASE,
     CHALLENGER,
@@ -25,7 +25,7 @@ from everfit.loop.turn.trials import (
     procedure,
 )
 from everfit.records import Because, Decision, Step
-from everfit.release.trial import Tried, judge_guard, judge_trial
+from everfit.release.trial import Tried, judge_guard, judge_trial, wins
 from everfit.store.contract import RunHandle
 
 Done = tuple[str, str, int]
@@ -43,7 +43,7 @@ def close_challenge(state: State, hands: Hands, hold: RunHandle) -> Done | None:
     verdict = found.verdict
     if not found.over and (verdict is None or not verdict.decided):
         return _note(state, hands, hold, "trial", found)
-    won = verdict is not None and verdict.kind in ("better", "not_worse")
+    won = verdict is not None and wins(verdict)
     checks = hands.checks(found.challenger) if won else ()
     decision = judge_trial(_tried(state, found, checks))
     aliases: dict[str, int | None] = {CHALLENGER: None}
@@ -67,7 +67,8 @@ def close_procedure(state: State, hands: Hands, hold: RunHandle) -> Done | None:
         return None
     verdict = found.verdict
     if verdict is None or not verdict.decided:
-        return _note(state, hands, hold, "procedure", found)
+        closed = "kept" if found.over else ""
+        return _note(state, hands, hold, "procedure", found, closed=closed)
     decision = procedure_row(_tried(state, found, ()))
     return _commit(state, hands, hold, _Outcome("procedure", found, decision, {}))
 
@@ -102,12 +103,14 @@ def stand_by(state: State, hands: Hands, hold: RunHandle) -> Done | None:
     What a person promoted, or a run, may be a mistake too: it is guarded like the loop's own.
     """
     before = state.at("previous")
-    if state.paused or before is None or state.at(FALLBACK) is not None:
+    if state.paused or before is None:
         return None
     promoted = hands.store.decisions(state.model, kinds=("promoted", "rolled_back"), last=1)
     if not promoted or promoted[0].kind != "promoted" or before.number == state.champion.number:
         return None
     made = promoted[0]
+    if state.at(FALLBACK) is not None and state.aliases[FALLBACK].decision >= made.id:
+        return None  # who stands there now, stands there since this promotion
     own = {s.decision for kind in ("trial", "follow") for s in hands.store.steps(state.model, kind)}
     key = f"{made.id:09d}"
     if made.id in own or any(s.key == key for s in hands.store.steps(state.model, "stand_by")):
@@ -139,8 +142,10 @@ class _Outcome:
     ends: str = ""
 
 
-def _commit(state: State, hands: Hands, hold: RunHandle, outcome: _Outcome) -> Done:
+def _commit(state: State, hands: Hands, hold: RunHandle, outcome: _Outcome) -> Done | None:
     look, verdict = outcome.look, outcome.look.verdict
+    if paused_now(state, hands):
+        return None  # a person paused it while the version was verified: nothing moves
     share = None
     if verdict is not None and look.loss > 0:
         share = verdict.gain.mid * look.unit / look.loss

@@ -10,7 +10,7 @@ from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.state import State, certified_of, outcomes_in
 from everfit.loop.turn.trials import CHALLENGER, FALLBACK
 from everfit.maintain import History, Made, costs
-from everfit.records import Health
+from everfit.records import Health, Step
 
 YEAR_S = 365 * 86_400.0
 OLDEST = 256  # windows: of older models the table makes no difference
@@ -36,6 +36,7 @@ def history_of(state: State, hands: Hands, health: Health) -> History:
         age=max(0.0, (last - cut).total_seconds() / state.upkeep.window_s),
         learnt_rows=_learnt(hands, state),
         new_rows=sum(outcomes_in(w) for w in state.judged if w.start >= cut),
+        since_tried=_since_tried(state, hands, cut),
         since_recalibrated=_since_recalibrated(state, hands),
         losses=_ratios(state, hands),
         staleness=_staleness(state, hands),
@@ -65,7 +66,7 @@ def _made(state: State, hands: Hands, *, began_at: str) -> tuple[Made, ...]:
         if record.get("closed") and not record.get("anew"):
             became[f"v{record['version']}"] = (record["closed"], record.get("gain_share"))
     found = []
-    for step in hands.store.steps(state.model, "fit"):
+    for step in _tried(state, hands):
         if step.at.isoformat() < began_at:
             continue
         number = step.record.get("version")
@@ -73,6 +74,12 @@ def _made(state: State, hands: Hands, *, began_at: str) -> tuple[Made, ...]:
         end, gain = became.get(name, ("on_trial", None)) if name else ("refused", None)
         found.append(Made(step.record["act"], name, step.at, end, gain))
     return tuple(reversed(found))
+
+
+def _tried(state: State, hands: Hands) -> list[Step]:
+    """Fits but those that only a pause refused: these were no try, and are made again."""
+    steps = hands.store.steps(state.model, "fit")
+    return [step for step in steps if not step.record.get("paused")]
 
 
 def _ratios(state: State, hands: Hands) -> tuple[tuple[float, float], ...]:
@@ -118,11 +125,24 @@ def _since_recalibrated(state: State, hands: Hands) -> int:
     """Outcomes known since the newest recalibration, or try at one; of all when there was none."""
     tries = [
         datetime.fromisoformat(step.record["until"])
-        for step in hands.store.steps(state.model, "fit")
+        for step in _tried(state, hands)
         if step.record["act"] == "recalibrate"
     ]
     cut = max(tries, default=None)
     return sum(outcomes_in(w) for w in state.judged if cut is None or w.start >= cut)
+
+
+def _since_tried(state: State, hands: Hands, cut: datetime) -> int | None:
+    """Outcomes known since the newest fit, or try at one, after the champion's; None without."""
+    tries = [
+        datetime.fromisoformat(step.record["until"])
+        for step in _tried(state, hands)
+        if step.record["act"] != "recalibrate"
+    ]
+    newest = max(tries, default=cut)
+    if newest <= cut:
+        return None
+    return sum(outcomes_in(w) for w in state.judged if w.start >= newest)
 
 
 def _learnt(hands: Hands, state: State) -> int:

@@ -101,7 +101,7 @@ def read_state(model: str, hands: Hands) -> State | None:
         return None
     reduced = {kind: known.windows(kind, EARLIEST) for kind in ("asked", "matured")}
     matured = _recent(reduced["matured"], now)
-    roots = _roots(known.of("fit"))
+    roots = roots_of(known.of("fit"))
     return State(
         model=model,
         now=now,
@@ -119,6 +119,11 @@ def read_state(model: str, hands: Hands) -> State | None:
         and not _left(champion, roots, known.of("follow")),
         paused=seen.newest is not None and handed_over((seen.newest,)),
     )
+
+
+def paused_now(state: State, hands: Hands) -> bool:
+    """Whether a person has paused the model by now, perhaps since the state was read."""
+    return handed_over(hands.store.decisions(state.model, kinds=PAUSES, last=1))
 
 
 def outcomes_in(window: Window) -> int:
@@ -197,7 +202,7 @@ def _certified(root: str, sha256: str, found: _Found) -> Certified:
     return Certified.of(candidate.loss, candidate.loss_bound, candidate.segments)
 
 
-def _roots(fits: Sequence[Step]) -> dict[int, Root]:
+def roots_of(fits: Sequence[Step]) -> dict[int, Root]:
     """The line of each version that the loop made, from the steps that made them."""
     found: dict[int, Root] = {}
     for step in fits:

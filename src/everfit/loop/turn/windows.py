@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from everfit.data.conform import conform
 from everfit.data.table import Table
 from everfit.loop.turn.hands import Hands
 from everfit.loop.turn.state import State, certified_of, outcomes_in
+from everfit.maintain.labels import judging, teaching
 from everfit.plain import as_plain
 from everfit.records import Array, Source, Step, Version, Window
 from everfit.serve.load import open_plan
@@ -25,6 +27,7 @@ from everfit.watch.reference import columns_of, read_reference
 from everfit.watch.stage import made_reference
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ASKED_FOR = "labels"  # steps of draws of outcomes that a person was asked for
 MOST_EMPTY = 31  # windows without traffic that are written down one by one
 SHADOW, SHADOWS = "shadow", ("shadow", "fallback", "base")
 CALIBRATES = ("id", "at", "version", "arm", "value", "probabilities", "outcome", "outcome_at")
@@ -98,14 +101,14 @@ def close_asked(state: State, hands: Hands, start: datetime, end: datetime) -> S
         version=version.number,
         seed=int(start.timestamp()),
         verify=None if reference is None else verifier(hands, version),
-        beside=_beside(state, version, folder),
+        beside=_beside(state, hands, version, folder),
     )
     return _step(state, window)
 
 
-def _beside(state: State, version: Version, folder: Path) -> Beside:
+def _beside(state: State, hands: Hands, version: Version, folder: Path) -> Beside:
     columns, limits = columns_of(folder)
-    beside = Beside(columns=columns, limits=limits)
+    beside = Beside(columns=columns, limits=limits, lookup=hands.lookup_of(version))
     if state.upkeep.label_delay_s <= 0:
         return beside  # the loss is measured at once: there is nothing to estimate
     return replace(beside, problem=version.problem, task=TASKS[version.problem.task])
@@ -113,7 +116,7 @@ def _beside(state: State, version: Version, folder: Path) -> Beside:
 
 def close_matured(state: State, hands: Hands, start: datetime, end: datetime) -> Step:
     """How wrong the answers of a window were, reduced when outcomes had their time."""
-    whole = _frame(hands, state.model, start, end)
+    whole = judging(_frame(hands, state.model, start, end), _teaching(state, hands))
     shadows = _shadows(state, hands, whole, start)
     own = whole.filter(pl.col("arm") != SHADOW) if whole.height else whole
     version = _most(own, state)
@@ -170,7 +173,13 @@ def _before(state: State, hands: Hands, start: datetime) -> pl.DataFrame:
     if not known:
         return pl.DataFrame()
     found = _frame(hands, state.model, since, start - delay, columns=CALIBRATES)
-    return _without(found, [w for w in state.matured if w.start in state.aside])
+    found = _without(found, [w for w in state.matured if w.start in state.aside])
+    return judging(found, _teaching(state, hands))
+
+
+def _teaching(state: State, hands: Hands) -> frozenset[str]:
+    """Requests whose outcomes were asked for with unequal chances, and judge nobody."""
+    return teaching(step.record for step in hands.store.steps(state.model, ASKED_FOR))
 
 
 def _without(frame: pl.DataFrame, aside: Sequence[Window]) -> pl.DataFrame:
@@ -183,23 +192,29 @@ def _without(frame: pl.DataFrame, aside: Sequence[Window]) -> pl.DataFrame:
 
 
 def verifier(hands: Hands, version: Version) -> Callable[[pl.DataFrame], Array]:
-    """Answers of the packed version to logged rows, opened when it is first asked."""
-    opened: list[Scorer] = []
+    """Answers of the packed version to logged rows, opened when it is first asked.
+
+    Its files were just held against what was packed.
+    """
 
     def verify(frame: pl.DataFrame) -> Array:
-        if not opened:
-            folder = hands.store.root / version.folder
-            opened.append(open_plan(folder, trusted=version.trusted))
-        return scored(opened[0], frame)
+        folder = hands.store.root / version.folder
+        return scored(_opened(folder, version.sha256, version.trusted), frame)
 
     return verify
+
+
+@lru_cache(maxsize=2)  # the same for each window of a version
+def _opened(folder: Path, _: str, trusted: tuple[str, ...]) -> Scorer:
+    return open_plan(folder, trusted=trusted)
 
 
 def scored(scorer: Scorer, frame: pl.DataFrame) -> Array:
     """Answers (n, n_outputs) of a packed version to rows as they were logged."""
     conformed, _ = conform(frame, scorer.columns)
     source = Source("the log", "", conformed.height, conformed.width)
-    return scorer.table(Table(conformed, tuple(scorer.columns), source))
+    # a thread more is seldom free here, and to wait for one costs as much as it saves
+    return scorer.table(Table(conformed, tuple(scorer.columns), source), threads=1)
 
 
 def _step(state: State, window: Window) -> Step:

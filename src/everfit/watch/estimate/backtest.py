@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from everfit.evidence.alarms.mean import MeanAlarm
-from everfit.evidence.alarms.recursion import Calibration
+from everfit.evidence.alarms.paths import Paths
+from everfit.evidence.alarms.recursion import Calibration, Watched
 from everfit.evidence.interval import Interval
 from everfit.records import Alarm, Array, Performance, Window
 from everfit.watch.bound import ringing
@@ -110,17 +111,23 @@ def _widening(z: Array) -> float:
     return max(1.0, float(np.quantile(np.abs(z), 0.95)) / Z)
 
 
+_PATHS: Paths[list[Watched]] = Paths()
+
+
 def _alarm(off: Array, both: Sequence[Window]) -> Alarm:
     calibration = Calibration(looks=LOOKS, alpha=ALPHA)
     test = MeanAlarm(calibration, high=ALLOWED)
-    state, path = test.start(), []
-    for missed in off:
-        state = test.step(state, [float(missed)])
+
+    def step(stand: list[Watched], t: int) -> float:
+        state = test.step(stand[0], [float(off[t])])
         # more wealth than rings the alarm would only make it last longer
         wealth = np.minimum(state.wealth, test.n_bets * calibration.threshold)
-        state = replace(state, wealth=wealth)
-        path.append(float(wealth.mean()))
-    begun = ringing(np.array(path), calibration.threshold)
+        stand[0] = replace(state, wealth=wealth)
+        return float(wealth.mean())
+
+    about = (both[0].start, both[0].version)
+    path = _PATHS.follow(about, (off,), lambda: [test.start()], step)
+    begun = ringing(path, calibration.threshold)
     since = None if begun is None else both[begun].start
     limit = math.log(calibration.threshold)
     return Alarm("estimates", "", "none", math.log(max(path[-1], 1e-300)), limit, len(both), since)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -46,7 +47,7 @@ def designs(
             dropped.append(usual.name)
         else:
             pairs.append((usual, theirs, ours))
-    known = [_places(theirs, usual) for usual, theirs, _ in pairs]
+    known = [_of_reference(reference, *pair[:2]) for pair in pairs]
     asked = [_places(ours, usual) for usual, _, ours in pairs]
     first, second = np.hstack(known), np.hstack(asked)
     middle = (first.mean(axis=0) + second.mean(axis=0)) / 2
@@ -73,6 +74,20 @@ def _columns(
         else:
             ours = fit_column(marked(values, usual.column), usual.column)[0]
         yield usual, rows[usual.name], ours
+
+
+def _of_reference(reference: Reference, usual: Usual, theirs: pl.Series) -> Array:
+    """The places of a reference's own values; the same for each window."""
+    answer = any(usual is one for one in reference.answered)  # a column may have its name
+    kept, name = _kept(reference), (answer, usual.name)
+    if name not in kept:
+        kept[name] = _places(theirs, usual)
+    return kept[name]
+
+
+@lru_cache(maxsize=4)
+def _kept(_: Reference) -> dict[tuple[bool, str], Array]:
+    return {}
 
 
 def _outside(ours: pl.Series, theirs: pl.Series) -> float:

@@ -8,8 +8,10 @@ from everfit.faces.cli.opening import house_of, settings_of
 from everfit.faces.cli.serving.start import place_of
 from everfit.faces.words.shapes import dump, envelope
 from everfit.faces.words.traffic import traffic_shape, traffic_text
+from everfit.house.labelling import KIND
 from everfit.live.traffic.judged import judged
 from everfit.live.traffic.split import arms_of, split_of
+from everfit.maintain.labels import teaching
 
 
 def do_traffic(face: Face, model: str) -> None:
@@ -38,7 +40,12 @@ def do_traffic(face: Face, model: str) -> None:
         try:
             split = split_of(house, log, model)
             problem = house.version(model).problem
-            found = judged(log, model, problem, arms, since=split.since) if split.sound else None
+            teach = teaching(step.record for step in house.steps(model, KIND))
+            found = (
+                judged(log, model, problem, arms, since=split.since, teach=teach)
+                if split.sound
+                else None
+            )
         finally:
             log.close()
     if face.as_json:

@@ -40,10 +40,10 @@ ACT = (
     ("learn_from", "rows to learn from"),
     ("trial", "longest trial in the shadow"),
     ("rollback_window", "old champion stands by for"),
-    ("margin", "fresh may be worse by"),
+    ("margin", "a refit need only be not worse by"),
 )
 ACTS = {
-    "recalibrate": "correct its probabilities or ranges",
+    "recalibrate": "correct its probabilities, level or ranges",
     "retrain": "fit the same model on new rows",
     "search": "look for a better model",
     "roll_back": "let the one before answer again",
