@@ -25,6 +25,7 @@ PARTS: dict[str, list[list[str]]] = {
     "others": [["bench.others"]],
     "faults": [["bench.faults"]],
     "traffic": [["bench.traffic"]],
+    "lists": [["bench.lists"]],
     "conformance": [["pytest", "-q", "-m", "slow", "tests/faces/http/test_conformance.py"]],
     "quick-sets": [["bench.open_sets", "--budget", "10"]],
     "sets": [

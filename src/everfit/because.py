@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One rule behind a decision: what was measured, its range, the limit and who set it."""
+    """One rule behind a decision: what was measured, its range, the limit and who set it.
+
+    ``counts`` is what ``n`` counts, as one of them is called.
+    """
 
     rule: str
     passed: bool | None
@@ -22,3 +25,4 @@ class Because:
     limit_by: str = "default"
     unit: str = ""
     note: str = ""
+    counts: str = "row"

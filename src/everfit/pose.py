@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from everfit.data.clean import clean
 from everfit.data.read import read
 from everfit.data.table import Table
 from everfit.deadline import Deadline
-from everfit.errors import NothingToLearn
+from everfit.errors import NothingToLearn, UsageError
 from everfit.plain import as_plain
 from everfit.records import (
     Array,
@@ -40,7 +41,8 @@ Tell = Callable[[Progress], None]
 class Request:
     """What a person asks for: data, target, budget, and everything that overrides an inference.
 
-    ``started`` is the time on the monotonic clock that the budget counts from.
+    ``beside`` are sources of tables that stand beside the data, by name; ``started`` is the time on
+    the monotonic clock that the budget counts from.
     """
 
     source: Any
@@ -57,6 +59,7 @@ class Request:
     learners: tuple[Any, ...] = ()
     policy: Policy = field(default_factory=Policy)
     started: float = 0.0
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Posed:
     """A question put to data: the table, its problem, its task, and why this task.
 
     ``as_read`` holds the same rows as ``table``, before any cleaning: what a row is recognised by
-    must not depend on what one run thought of a column.
+    must not depend on what one run thought of a column. ``beside`` are the tables beside it.
     """
 
     table: Table
@@ -72,6 +75,12 @@ class Posed:
     problem: Problem
     task: Task
     why: str
+    beside: Mapping[str, Table] = field(default_factory=dict)
+
+    @property
+    def aside(self) -> Mapping[str, Table]:
+        """The tables beside the data as learners get them."""
+        return self.task.aside(self.problem, self.beside)
 
 
 def pose(request: Request) -> Posed:
@@ -92,8 +101,33 @@ def pose(request: Request) -> Posed:
     table.column(request.target)
     target = table.drop([c.name for c in table.columns if c.name != request.target])
     task, why = pick(target, request.task)
-    problem = task.problem(table, request.target, metric=request.metric)
-    return Posed(table, table, problem, task, why)
+    beside = beside_of(request.beside, task, table)
+    problem = task.problem(table, request.target, metric=request.metric, beside=beside)
+    return Posed(table, table, problem, task, why, beside)
+
+
+def beside_of(sources: Mapping[str, Any], task: Task, table: Table) -> dict[str, Table]:
+    """The tables beside the data, read; the column that both share is no feature of theirs.
+
+    Raises
+    ------
+    UsageError : this kind of question has no place for one of them
+    DataError : one cannot be read, or lacks the column that it shares with the data
+    """
+    found: dict[str, Table] = {}
+    for name, source in sources.items():
+        if name not in task.beside:
+            raise UsageError(
+                f"there is no place for a table of {name}",
+                got=f"a table of {name} beside the data",
+                expected=", ".join(f"a table of {known}" for known in task.beside)
+                or "the data alone, for this kind of question",
+                do=f"leave --{name} out, or name the kind of question with --task",
+            )
+        shared = table.role(task.beside[name])
+        roles: dict[str, Role] = {} if shared is None else {shared.name: "ignore"}
+        found[name] = read(source, roles=roles)
+    return found
 
 
 def named(request: Request) -> str:
@@ -119,6 +153,8 @@ def examine(posed: Posed, request: Request, *, deadline: Deadline | None, tell: 
         rng=np.random.default_rng(request.seed),
         deadline=allowed,
         tell=lambda line: tell(Progress("assess", line, share())),
+        beside=posed.beside,
+        now=datetime.now(UTC),
     )
 
 
@@ -130,7 +166,7 @@ def _allowance(deadline: Deadline, seconds: float) -> Callable[[], float]:
 def cleaned(posed: Posed, assessment: Assessment, request: Request) -> tuple[Posed, Assessment]:
     """The table with what the findings ask for done, and the problem that it then poses."""
     table, rows = _clean(posed.table, assessment)
-    if not table.features:
+    if not table.features and posed.problem.form != "lists":
         raise NothingToLearn(
             "no usable feature is left",
             got="; ".join(f.headline for f in assessment.findings if f.acts)[:400]
@@ -138,7 +174,7 @@ def cleaned(posed: Posed, assessment: Assessment, request: Request) -> tuple[Pos
             expected="at least one column that varies and is not an identifier",
             do="add columns, or keep one with --role COLUMN=feature",
         )
-    problem = posed.task.problem(table, request.target, metric=request.metric)
+    problem = posed.task.problem(table, request.target, metric=request.metric, beside=posed.beside)
     cleaned = replace(posed, table=table, as_read=posed.as_read.take(rows), problem=problem)
     return cleaned, replace(assessment, problem=problem)
 
@@ -171,6 +207,7 @@ def spec_of(request: Request, posed: Posed) -> dict[str, Any]:
         "kinds": dict(request.kinds),
         "roles": dict(request.roles),
         "learners": [str(learner) for learner in request.learners],
+        "beside": {name: source_name(source) for name, source in request.beside.items()},
         "policy": as_plain(request.policy),
     }
 

@@ -63,3 +63,12 @@ def test_the_table_itself_is_not_changed() -> None:
     clean(before, [Act("drop_column", "plan"), Act("drop_missing", "y")])
 
     assert before.frame.shape == (4, 3)
+
+
+def test_rows_that_repeat_an_earlier_one_in_some_columns_are_left_out() -> None:
+    twice = read({"who": ["a", "a", "b", "a"], "what": [1, 1, 1, 2], "note": ["x", "y", "z", "x"]})
+
+    cleaned = clean(twice, [Act("drop_repeats", "who", ("what",))])
+
+    assert cleaned.frame["note"].to_list() == ["x", "z", "x"]
+    assert cleaned.column("who").n_distinct == 2

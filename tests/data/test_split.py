@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from everfit.data.read import read
-from everfit.data.split import cuts, row_hashes, withhold
+from everfit.data.split import cuts, group_codes, row_hashes, withhold
 from everfit.data.table import Table
 from everfit.errors import ColumnMissing, TooFewRows, UsageError
 from everfit.records import Array, SplitPolicy
@@ -302,3 +302,51 @@ def test_another_process_gives_the_same_hashes() -> None:
     expected = row_hashes(read({"a": [1, 2.5, None], "b": ["x", "é", None]})).tolist()
     assert found.stdout.strip() == str(expected)
     assert expected == FROZEN
+
+
+def test_the_last_rows_of_each_unit_are_held_out_one_after_the_other() -> None:
+    table = read({"who": list("aababcc"), "when": [1, 2, 3, 5, 4, 7, 6]})
+
+    older, newest = cuts(table, SplitPolicy("last", "when", 2, "who"), None, seed=0)
+
+    # a: 1, 2, 5; b: 3, 4; c: 6, 7; with one row left, b and c are history in the second cut
+    assert [table.frame["when"][int(i)] for i in newest.asked] == [5, 4, 7]
+    assert sorted(table.frame["when"][newest.history].to_list()) == [1, 2, 3, 6]
+    assert [table.frame["when"][int(i)] for i in older.asked] == [2]
+    assert sorted(table.frame["when"][older.history].to_list()) == [1, 3, 4, 6, 7]
+
+
+def test_without_a_time_the_last_rows_are_those_that_stand_last() -> None:
+    table = read({"who": list("abab"), "x": [9, 8, 7, 6]})
+
+    (cut,) = cuts(table, SplitPolicy("last", None, 3, "who"), None, seed=0)
+
+    assert (cut.asked.tolist(), cut.history.tolist()) == ([2, 3], [0, 1])
+
+
+def test_units_of_one_row_each_have_no_last_one() -> None:
+    with pytest.raises(TooFewRows, match="no last row"):
+        cuts(
+            read({"who": list("abc"), "x": [1, 2, 3]}),
+            SplitPolicy("last", None, 3, "who"),
+            None,
+            seed=0,
+        )
+
+
+def test_rows_hang_together_by_what_a_policy_names() -> None:
+    table = read({"who": list("abab"), "when": [1, 2, 3, 4]})
+
+    codes = group_codes(table, SplitPolicy("time", "when", together="who"))
+
+    assert codes is not None
+    assert codes.tolist() == [0, 1, 0, 1]
+    assert group_codes(table, SplitPolicy("time", "when")) is None
+
+
+def test_the_newest_rows_are_withheld_from_a_split_by_the_last_ones() -> None:
+    table = read({"who": list("abab") * 5, "x": list(range(20))})
+
+    kept = withhold(table, SplitPolicy("last", None, 3, "who"), seen=None, share=0.25, at_least=2)
+
+    assert np.flatnonzero(kept).tolist() == [15, 16, 17, 18, 19]

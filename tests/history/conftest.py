@@ -12,7 +12,7 @@ from everfit.house import House
 from everfit.loop import RunResult
 from everfit.records import Hypothesis
 from everfit.study import conduct
-from everfit.study.portfolio import portfolio
+from everfit.study.field.portfolio import portfolio
 from tests.history.visits import example, visits
 from tests.test_loop import run
 

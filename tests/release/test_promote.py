@@ -158,3 +158,14 @@ def test_a_decision_is_kept_by_a_store_as_it_was_made(tmp_path: Path) -> None:
 
 def _fields(decision: Decision) -> dict[str, object]:
     return {name: getattr(decision, name) for name in Decision.__dataclass_fields__}
+
+
+def test_what_is_judged_is_called_by_its_name() -> None:
+    lists = replace(case(), unit="list")
+    few = judge(lists, OLD[:20], OLD[:20] + 0.01, looks=1, bound=1.0)
+    noise = judge(lists, OLD + RNG.normal(0, 1, 3000), OLD, looks=1, bound=1.0)
+    first = release_first(replace(case(champion=""), unit="list"))
+
+    said = [one.headline + one.would_change for one in (few, noise, first)]
+    assert "lists that neither saw" in first.would_change
+    assert not any("row" in text for text in said)

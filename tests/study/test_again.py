@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from everfit.evidence.interval import Interval
 from everfit.executors import InlineExecutor
 from everfit.records import Assessment, Hypothesis, Profile, SplitPolicy, Study
 from everfit.study import Setting, study
+from everfit.study.race import Entry, _seconds
 from tests.study.build import Clock, Fit, Prepared, Whoever
 from tests.tables import make_table, pose
 
@@ -77,3 +79,15 @@ def test_what_could_not_be_fitted_again_is_named(tmp_path: Path) -> None:
     assert any(
         line.startswith("not fitted again: mine; fold 1: LearnerFailed") for line in found.not_tried
     )
+
+
+def test_a_fold_that_takes_long_on_a_busy_machine_is_waited_for() -> None:
+    entry = Entry(1, MINE)
+    entry.folds[0] = cast(Any, SimpleNamespace(job_s=2.0))
+
+    hurried, waited = _seconds(entry, 500.0), _seconds(entry, 500.0, again=True)
+
+    assert hurried is not None
+    assert waited is not None
+    assert waited >= 5 * hurried
+    assert _seconds(entry, 30.0, again=True) == 30.0

@@ -34,7 +34,7 @@ def test_the_loss_that_is_stated_is_the_loss_of_the_blend() -> None:
 
     blend = greedy(values, truth, TASK, "rmse")
 
-    mixed = Answers(truth.ids, blended(values, blend))
+    mixed = Answers(truth.ids, blended(values, blend, TASK))
     assert blend.loss == pytest.approx(mean_loss(TASK, "rmse", mixed, truth))
 
 

@@ -330,7 +330,7 @@ def one_world(
         def run(self, left: Any) -> tuple[str, int]:
             return "no search here", 0
 
-    monkeypatch.setattr("everfit.study.conduct.portfolio", lambda *_, **__: CHEAP)
+    monkeypatch.setattr("everfit.study.field.entering.portfolio", lambda *_, **__: CHEAP)
     monkeypatch.setattr("everfit.study.conduct.Search", Nothing)
     rng = np.random.default_rng([11, seed])
     twist = (0.0, 0.5, 1.5)[seed % 3]

@@ -13,7 +13,7 @@ from everfit.data.read import read
 from everfit.executors import InlineExecutor, Job
 from everfit.records import Hypothesis
 from everfit.study import search as search_module
-from everfit.study.portfolio import Gene, genes
+from everfit.study.field.portfolio import Gene, genes
 from everfit.study.race import Race
 from everfit.study.search import Search
 from tests.real import diabetes
@@ -218,7 +218,7 @@ def test_on_real_data_a_child_is_judged(tmp_path: Path, monkeypatch: pytest.Monk
         Hypothesis("line", "linear", stage="simple"),
         Hypothesis("trees", "boosted", {"n_rounds": 30, "leaves": 6}, "a few trees"),
     )
-    monkeypatch.setattr("everfit.study.conduct.portfolio", lambda *_, **__: quick)
+    monkeypatch.setattr("everfit.study.field.entering.portfolio", lambda *_, **__: quick)
 
     found = studied(table, tmp_path, budget_s=7.0, executor=InlineExecutor(), target=target)
 

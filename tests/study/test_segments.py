@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from everfit.data.groups import groups
+from everfit.data.table import Table
 from everfit.records import Array, Losses
-from everfit.study.segments import MAX_SHOWN, harmed, segments
+from everfit.study.segments import MAX_SHOWN, harmed, least_of, segments
 from tests.tables import make_table
 
 N = 1_200
@@ -19,10 +21,15 @@ def losses(values: Array, ids: Array | None = None) -> Losses:
     return Losses("rmse", np.arange(N) if ids is None else ids, values)
 
 
+def masks(ids: Array | None = None, table: Table = TABLE) -> dict[str, Array]:
+    rows = np.arange(N) if ids is None else ids
+    return groups(table.take(rows), least=least_of(len(rows)))
+
+
 def test_a_level_that_is_served_worse_is_named_with_its_gap() -> None:
     values = RNG.exponential(1.0, N) + 1.5 * (PLAN == "trial")
 
-    found = segments(TABLE, losses(values))
+    found = segments(masks(), losses(values))
 
     assert found[0].name == "plan=trial"
     assert found[0].p < 0.001
@@ -32,7 +39,7 @@ def test_a_level_that_is_served_worse_is_named_with_its_gap() -> None:
 def test_a_third_of_a_number_is_a_group_too() -> None:
     values = RNG.exponential(1.0, N) + 2.0 * (np.quantile(AGE, 2 / 3) < AGE)
 
-    found = segments(TABLE, losses(values))
+    found = segments(masks(), losses(values))
 
     assert found[0].name.startswith("age above ")
 
@@ -41,7 +48,7 @@ def test_chance_makes_no_segment() -> None:
     alarms = 0
     for seed in range(40):
         values = np.random.default_rng(seed).exponential(1.0, N)
-        alarms += any(s.p < 0.05 and s.gap.low > 0 for s in segments(TABLE, losses(values)))
+        alarms += any(s.p < 0.05 and s.gap.low > 0 for s in segments(masks(), losses(values)))
 
     # at most 5% of 40 are to be expected; binomial(40, 0.05) exceeds 6 with probability 0.003
     assert alarms <= 6
@@ -52,7 +59,7 @@ def test_only_judged_rows_count_and_each_with_its_own_features() -> None:
     ids = np.arange(N // 2, N)
     values = RNG.exponential(1.0, len(ids)) + 2.0 * (PLAN[ids] == "gift")
 
-    found = segments(TABLE, losses(values, ids))
+    found = segments(masks(ids), losses(values, ids))
 
     assert found[0].name == "plan=gift"
     assert found[0].n <= int((PLAN[ids] == "gift").sum())
@@ -63,7 +70,7 @@ def test_a_handful_of_rows_is_no_segment() -> None:
     table = make_table({"plan": rare})
     values = RNG.exponential(1.0, N) + 50.0 * (rare == "rare")
 
-    found = segments(table, losses(values))
+    found = segments(masks(table=table), losses(values))
 
     assert "plan=rare" not in {segment.name for segment in found}
     assert len(found) <= MAX_SHOWN
@@ -73,7 +80,7 @@ def test_rows_that_count_more_are_not_served_worse_for_it() -> None:
     weight = np.where(PLAN == "gift", 10.0, 1.0)
     counted = Losses("rmse", np.arange(N), RNG.exponential(1.0, N), weight)
 
-    found = segments(TABLE, counted)
+    found = segments(masks(), counted)
 
     assert "plan=gift" not in {segment.name for segment in found}
 
@@ -84,9 +91,9 @@ def test_the_floor_is_beaten_or_not_by_what_rows_count() -> None:
     weight = np.where(heavy, 30.0, 1.0)
     mine, floor = np.where(heavy, 0.2, 2.0), np.ones(N)
 
-    plain = harmed(TABLE, losses(mine), losses(floor))
+    plain = harmed(masks(), losses(mine), losses(floor))
     counted = harmed(
-        TABLE,
+        masks(),
         Losses("rmse", np.arange(N), mine, weight),
         Losses("rmse", np.arange(N), floor, weight),
     )

@@ -52,7 +52,7 @@ def test_two_tasks_of_one_name_are_refused_and_both_are_shown() -> None:
 
 
 def test_the_list_of_tasks_is_counted() -> None:
-    assert sorted(TASKS) == ["classify", "regress"]
+    assert sorted(TASKS) == ["classify", "recommend", "regress"]
 
 
 def test_labels_keep_their_type_and_order() -> None:

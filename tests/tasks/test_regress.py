@@ -60,3 +60,14 @@ def test_missing_and_infinite_targets_are_not_known() -> None:
 def test_a_target_that_cannot_be_learnt_is_refused(values: list[object], message: str) -> None:
     with pytest.raises(TargetUnusable, match=message):
         TASK.problem(table(x=[1.0] * 40, y=values), "y")
+
+
+def test_a_study_never_moves_the_level_and_recent_outcomes_do() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.gamma(2.0, 50.0, 500)
+    ids, said = np.arange(500), (0.7 * truth + rng.normal(0, 5, 500))[:, None]
+
+    assert TASK.calibrate(Answers(ids, said), Truth(ids, truth)) == {}
+    found = TASK.recalibrate(Answers(ids, said), Truth(ids, truth))
+    assert np.abs(TASK.adjust(said, found)[:, 0] - truth).mean() < 10
+    np.testing.assert_array_equal(TASK.adjust(said, {}), said)

@@ -11,11 +11,12 @@ def account(assessment: Assessment, *, model: str, run: str, data_sha256: str) -
     counts = summary(assessment)
     open_ = [f for f in assessment.findings if not f.acts and f.severity != "info"]
     split = assessment.split
+    units = "interactions" if assessment.problem.form == "lists" else "rows"
     where = f" by {split.column!r}" if split.column else ""
     return Decision(
         model=model,
         kind="assessed",
-        headline=f"Looked at {assessment.n_rows:,} rows: {counts}",
+        headline=f"Looked at {assessment.n_rows:,} {units}: {counts}",
         because=tuple(
             Because(
                 f.headline,
@@ -24,16 +25,18 @@ def account(assessment: Assessment, *, model: str, run: str, data_sha256: str) -
                 unit=f.unit,
                 n=assessment.n_rows,
                 note=f.done,
+                counts=units[:-1],
             )
             for f in acted
         ),
         also_checked=(
-            Because(f"rows are held out {_kind(split.kind)}{where}", None, note=split.why),
+            Because(f"{units} are held out {_kind(split.kind)}{where}", None, note=split.why),
             Because(
-                "smallest drop of the mean loss that these rows can show at 80% power",
+                f"smallest drop of the mean loss that these {units} can show at 80% power",
                 None,
                 measured=assessment.smallest_gain,
                 n=assessment.n_rows,
+                counts=units[:-1],
             ),
             *(Because(f.headline, None, measured=f.number, unit=f.unit) for f in open_),
         ),
@@ -54,4 +57,10 @@ def summary(assessment: Assessment) -> str:
 
 
 def _kind(kind: str) -> str:
-    return {"random": "at random", "group": "by group", "time": "forward in time"}[kind]
+    kinds = {
+        "random": "at random",
+        "group": "by group",
+        "time": "forward in time",
+        "last": "by their units, the last ones",
+    }
+    return kinds[kind]

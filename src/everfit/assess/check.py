@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -30,7 +31,8 @@ class Context:
     ``known`` are the positions of rows whose target is known, int64 (m,); ``target`` (m,) float64
     holds class codes or numbers; ``acts`` grows as findings arrive, so that a later check does not
     look at a column that is already given up or at values that already count as missing. ``scale``
-    is above 1 when the table is a sample: rows that there are for one that is here.
+    is above 1 when the table is a sample: rows that there are for one that is here. ``beside`` are
+    the tables that stand beside it; later than ``now`` is in the future.
     """
 
     table: Table
@@ -43,6 +45,8 @@ class Context:
     left: Callable[[], float] = field(default=lambda: float("inf"))
     acts: list[Act] = field(default_factory=list)
     scale: float = 1.0
+    beside: Mapping[str, Table] = field(default_factory=dict)
+    now: datetime | None = None
 
     @cached_property
     def facts(self) -> Mapping[str, ColumnProfile]:

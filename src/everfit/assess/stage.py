@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
-from everfit.assess import columns, leaks, missing, rows, target
+from everfit.assess import columns, leaks, lists, missing, rows, target
 from everfit.assess.check import NEEDS, Check, Context
-from everfit.assess.enough import measure_enough
+from everfit.assess.enough import Enough, measure_enough, measure_floor
 from everfit.assess.profile import profile
 from everfit.assess.split import decide_split
 from everfit.assess.target import RARE_ROWS
 from everfit.data.table import Table
 from everfit.errors import TargetUnusable
+from everfit.evidence.interval import Interval
 from everfit.named import by_name
-from everfit.records import Array, Assessment, Finding, Problem, SplitPolicy
+from everfit.records import Array, Assessment, Finding, Form, Problem, SplitPolicy
 from everfit.tasks.contract import Task
 
 # In this order: what the target is, what columns are, what cells are, what gives the target away.
 # A check sees what the checks before it have asked to leave out.
 _ALL = (*target.CHECKS, *columns.CHECKS, *missing.CHECKS, *rows.CHECKS, *leaks.CHECKS)
 CHECKS: tuple[Check, ...] = tuple(by_name("check", _ALL, place=lambda check: check.run).values())
+LISTS: tuple[Check, ...] = tuple(by_name("check", lists.CHECKS).values())
+ENOUGH: Mapping[Form, Callable[[Context], Enough]] = {"lists": lists.measure_enough}
 CELLS_A_SECOND = 10e6  # measured for the profile on two cores
 PROFILE_SHARE = 0.25  # of the time left
 LEAST_SAMPLE = 5_000
@@ -39,12 +43,15 @@ def assess(
     deadline: Callable[[], float] | None = None,
     tell: Callable[[str], None] | None = None,
     policy_split: SplitPolicy | None = None,
+    beside: Mapping[str, Table] | None = None,
+    now: datetime | None = None,
 ) -> Assessment:
     """What is in the data, what must be done about it, and how rows are to be held out.
 
     ``deadline()`` gives the seconds left; checks that need more are named in ``skipped``.
     ``policy_split`` is a split that a person has set: it is taken as it is. A class whose rows are
-    left out is no longer in ``problem.labels`` of the assessment.
+    left out is no longer in ``problem.labels`` of the assessment. ``beside`` are the tables that
+    stand beside the data; later than ``now`` is in the future.
 
     Raises
     ------
@@ -54,15 +61,17 @@ def assess(
     say = tell or (lambda line: None)
     say(f"counting {table.n_rows:,} rows x {len(table.columns)} columns")
     context = _context(table, problem, task, rng, deadline or (lambda: float("inf")))
+    context = replace(context, beside=beside or {}, now=now)
     findings: list[Finding] = _sampled(context, table.n_rows)
     skipped: list[str] = []
     context, found = _checked(context, skipped)
     findings += found
     say("testing how rows must be held out")
-    policy, found = _split(context, policy_split, skipped)
+    wanted = policy_split or task.split(context.table, context.problem)
+    policy, found = _split(context, wanted, skipped)
     findings += found
     say("measuring the floor and the smallest visible gain")
-    enough = measure_enough(context)
+    enough = enough_of(context)
     findings += enough.findings
     if context.left() <= 0:
         skipped.append("time ran out")
@@ -74,16 +83,33 @@ def assess(
         profile=context.profile,
         floor=enough.floor,
         smallest_gain=enough.smallest,
-        n_checks=len(CHECKS) + 3,
+        n_checks=len(checks_of(problem)) + 3,
         skipped=tuple(skipped),
         seconds=time.perf_counter() - begun,
     )
 
 
+def enough_of(context: Context) -> Enough:
+    """The floor and the smallest visible gain, as this form of answers has them."""
+    return ENOUGH.get(context.problem.form, measure_enough)(context)
+
+
+def floor_of(context: Context) -> Interval:
+    """The loss of the better floor, as this form of answers has it."""
+    if context.problem.form in ENOUGH:
+        return enough_of(context).floor
+    return measure_floor(context)[0]
+
+
+def checks_of(problem: Problem) -> tuple[Check, ...]:
+    """The checks that make sense of rows, or of who met what."""
+    return LISTS if problem.form == "lists" else CHECKS
+
+
 def _checked(context: Context, skipped: list[str]) -> tuple[Context, list[Finding]]:
     """All findings of the checks there is time for; the context as they leave it."""
     findings: list[Finding] = []
-    for check in CHECKS:
+    for check in checks_of(context.problem):
         if context.left() < NEEDS[check.cost]:
             skipped.append(check.name)
             continue
@@ -130,8 +156,8 @@ def _affordable(
     """
     cells = CELLS_A_SECOND * PROFILE_SHARE * max(left(), 0.1)
     rows = max(cells / max(len(table.columns), 1), LEAST_SAMPLE)
-    if table.n_rows <= rows:
-        return np.arange(table.n_rows)
+    if table.n_rows <= rows or problem.form == "lists":
+        return np.arange(table.n_rows)  # of some rows of a user nothing can be said
     most = int(rows)
     even = np.linspace(0, table.n_rows - 1, most).astype(np.int64)
     if problem.form != "probabilities":

@@ -45,6 +45,8 @@ def clean(table: Table, acts: Sequence[Act]) -> Table:
             columns[act.column] = _marked(columns[act.column], act)
         elif act.kind == "drop_missing":
             frame = frame.filter(frame[act.column].is_not_null())
+        elif act.kind == "drop_repeats":
+            frame = frame.unique([act.column, *act.values], keep="first", maintain_order=True)
         else:
             frame = frame.filter(~_holds(frame[act.column], act.values))
     changed = {act.column for act in acts if act.kind == "blank"}

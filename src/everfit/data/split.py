@@ -49,12 +49,14 @@ def cuts(table: Table, policy: SplitPolicy, target: Array | None, *, seed: int) 
     >>> [len(cut.asked) for cut in found]
     [2, 2, 2, 2, 2]
     """
-    if policy.n_folds < 2 and policy.kind != "time":
+    if policy.n_folds < 2 and policy.kind not in ("time", "last"):
         raise UsageError(
             "too few folds", got=str(policy.n_folds), expected="2 or more", do="raise n_folds"
         )
     if policy.kind == "time":
         return _forward(table, policy)
+    if policy.kind == "last":
+        return _last(table, policy)
     if policy.kind == "group":
         units = _units(_column(table, policy))
         fold = _deal(units, np.zeros(table.n_rows, dtype=np.int64), policy.n_folds, seed)
@@ -112,7 +114,7 @@ def withhold(
         # new rows of a group whose old rows were learnt are no strangers
         units = _units(_column(table, policy))
         free &= ~np.isin(units, units[~free])
-    if policy.kind == "time":
+    if policy.kind in ("time", "last"):
         chosen = _newest(table, policy, share, free)
     else:
         hashed = _group_hashes(table, policy) if policy.kind == "group" else _unit_hashes(table)
@@ -121,7 +123,9 @@ def withhold(
 
 
 def group_codes(table: Table, policy: SplitPolicy) -> Array | None:
-    """int64 (n,): which rows hang together where a policy holds groups out; None elsewhere."""
+    """int64 (n,): which rows are evidence together, by group or by what the policy names; None."""
+    if policy.together is not None:
+        return _units(table.frame[table.column(policy.together).name])
     return _units(_column(table, policy)) if policy.kind == "group" else None
 
 
@@ -311,6 +315,36 @@ def _forward(table: Table, policy: SplitPolicy) -> tuple[Cut, ...]:
         asked = np.flatnonzero((times >= border) & (times < end))
         found.append(Cut(f"forward {number}", np.flatnonzero(times < border), asked))
     return tuple(found)
+
+
+def _last(table: Table, policy: SplitPolicy) -> tuple[Cut, ...]:
+    """The last row of each unit, then the one before it: each asked with all earlier rows known.
+
+    The order is that of the times, and of the rows where times are equal or not there. A unit whose
+    rows are fewer than a cut needs is in the history of that cut with the rows that it has.
+    """
+    times = _times(table, policy)
+    units = _units(table.frame[table.column(policy.together or "").name])
+    order = np.lexsort((np.arange(units.size), times, units))
+    ends = np.cumsum(np.bincount(units))
+    # how many rows of its unit come after a row: 0 for the last
+    after = np.empty(units.size, dtype=np.int64)
+    after[order] = ends[units[order]] - 1 - np.arange(units.size)
+    many = np.bincount(units)[units]
+    found = []
+    for number in range(policy.n_folds):
+        asked = np.flatnonzero((after == number) & (many > number + 1))
+        if asked.size:
+            held = (after <= number) & (many > number + 1)
+            found.append(Cut(f"last {number + 1}", np.flatnonzero(~held), asked))
+    if not found:
+        raise TooFewRows(
+            f"no last row can be held out by {policy.together!r}",
+            got=f"{units.size} rows of {ends.size}, one each",
+            expected="some with two rows or more",
+            do="give more rows",
+        )
+    return tuple(reversed(found))  # the newest last, as forward in time
 
 
 def _newest(table: Table, policy: SplitPolicy, share: float, free: Array) -> Array:

@@ -14,6 +14,15 @@ from everfit.learners.contract import Learner
 from everfit.learners.foreign import Foreign
 from everfit.learners.forest import Forest
 from everfit.learners.linear import Linear
+from everfit.learners.listing import (
+    ContentLists,
+    EaseLists,
+    FactorLists,
+    LaggedLists,
+    NeighbourLists,
+    PopularLists,
+    RerankedLists,
+)
 from everfit.learners.neural import Neural
 from everfit.learners.prior import Prior
 from everfit.learners.symmetric import Symmetric
@@ -28,10 +37,17 @@ LIBRARIES = {
     "linear": ("sklearn.linear_model", "threadpoolctl"),
     "neural": ("sklearn.neural_network", "threadpoolctl"),
     "foreign": ("sklearn.base", "skops.io", "cloudpickle"),
+    "ease": ("scipy.linalg", "threadpoolctl"),
+    "reranked": ("lightgbm", "scipy.linalg", "threadpoolctl"),
+    "lagged": ("scipy.linalg", "threadpoolctl"),
 }
 
 
-_ALL: tuple[type[Any], ...] = (Prior, Linear, Boosted, Symmetric, Forest, Neural, Foreign)
+_ROWS = (Prior, Linear, Boosted, Symmetric, Forest, Neural, Foreign)
+_LISTS = (
+    PopularLists, NeighbourLists, EaseLists, LaggedLists, FactorLists, ContentLists, RerankedLists,
+)  # fmt: skip
+_ALL: tuple[type[Any], ...] = (*_ROWS, *_LISTS)
 LEARNERS: dict[str, type[Any]] = by_name("learner", _ALL, place=lambda cls: cls)
 
 

@@ -19,6 +19,10 @@ class History:
     ``table`` holds features only; ``target`` is (n,) float64, class codes 0..n_outputs-1 for
     probabilities; ``weight`` is (n,) or None. ``past`` has for each row what happened to its key
     before it, for a learner that reads that; a row is never part of its own past.
+
+    Of lists ``table`` has the columns of the users and of the time with their roles, ``target`` the
+    codes of the items that were met, below ``n_items``; row i of ``items`` tells of item i, and is
+    empty where nothing is known of it; None where nothing is known of any.
     """
 
     table: Table
@@ -28,6 +32,8 @@ class History:
     seed: int = 0
     weight: Array | None = None
     past: Past | None = None
+    items: Table | None = None
+    n_items: int = 0
 
 
 @dataclass(frozen=True, slots=True)

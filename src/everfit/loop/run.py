@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from everfit.data.table import Table
 from everfit.deadline import Deadline
 from everfit.errors import Interrupted
 from everfit.executors import Executor
+from everfit.lists.titles import lay_titles
 from everfit.plain import as_plain
 from everfit.pose import (
     Posed,
@@ -41,6 +42,7 @@ from everfit.pose import (
 from everfit.records import (
     Array,
     Assessment,
+    Cut,
     Decision,
     Problem,
     Progress,
@@ -48,15 +50,19 @@ from everfit.records import (
     Version,
 )
 from everfit.release import Label, Released, release
-from everfit.release.past import Rows, known_before
+from everfit.release.past import Rows, known_before, lists_before
 from everfit.release.proof import Packing
 from everfit.release.stage import Bench, was_seen
-from everfit.serve.load import open_plan
+from everfit.serve.load import open_version
 from everfit.serve.scorer import Scorer
 from everfit.shield import shield
 from everfit.store.contract import RunHandle, Store
 from everfit.study import Setting, own_hypotheses, study
 from everfit.study.account import account as studied
+from everfit.tasks.rows import among
+
+if TYPE_CHECKING:
+    from everfit.serve.lists.lists import Lists
 
 WITHHELD_SHARE, WITHHELD_MAX, WITHHELD_FROM = 0.1, 2_500, 2_000  # rows kept for later judgement
 WITHHELD_LEAST = 50  # with fewer rows not even very large differences could be told
@@ -220,6 +226,7 @@ class Turn:
             seed=self.request.seed,
             own=own,
             as_read=read.take(rows),
+            beside=self.posed.aside,
         )
 
     def _release(
@@ -228,17 +235,21 @@ class Turn:
         store, model = self.store, self.handle.model
         number, now = store.next_number(model), self.clock()
         rows, aside = np.flatnonzero(~kept), np.flatnonzero(kept)
-        withheld = self.posed.table.take(aside)
         decisions = store.decisions(model)
-        truth = self.posed.task.truth(self.posed.table, self.posed.problem)
-        rows_by_time = Rows(self.posed.as_read, truth, kept, self.assessment.split)
+        posed, task, problem = self.posed, self.posed.task, self.posed.problem
+        cut = Cut("withheld", rows, aside)
+        asked = task.asked(posed.table, problem, cut)
+        truth = task.truth(posed.table, problem)
+        rows_by_time = Rows(posed.as_read, truth, kept, self.assessment.split)
+        groups = group_codes(posed.table, self.assessment.split)
         bench = Bench(
             policy=self.request.policy,
-            score=lambda version, table: _answers(opened(store, version), table, rows_by_time),
+            score=lambda version, table: _answers(store, version, table, rows_by_time, problem),
             columns_of=lambda version: opened(store, version).columns,
-            withheld=self.posed.as_read.take(aside),
-            withheld_truth=self.posed.task.truth(withheld, self.posed.problem),
-            groups=group_codes(withheld, self.assessment.split),
+            withheld=posed.as_read.take(asked),
+            withheld_truth=among(task.turned_out(posed.table, problem, (cut,)), asked),
+            groups=None if groups is None else groups[asked],
+            segments=task.segments(posed.as_read, problem, (cut,), asked, least=1),
             champion=champion,
             looks=1 + sum(d.looks > 0 for d in decisions),
             promoted=sum(d.kind == "promoted" and d.by == "system" for d in decisions),
@@ -253,6 +264,7 @@ class Turn:
                 as_read=self.posed.as_read.take(rows),
                 left_s=self.deadline.left,
             )
+            lay_titles(folder, self.posed.aside.get("items"))
             released = release(
                 found,
                 self.assessment,
@@ -272,7 +284,7 @@ class Turn:
         if champion is None:
             large = posed.table.n_rows >= WITHHELD_FROM
             share = min(WITHHELD_SHARE, WITHHELD_MAX / posed.table.n_rows) if large else 0.0
-            if self.assessment.split.kind == "time":
+            if self.assessment.split.kind in ("time", "last"):
                 return none, ""  # the newest rows are the best to learn from; later rows will judge
             return self._aside(None, share), ""
         if cannot := _differs(champion.problem, posed.problem):
@@ -282,8 +294,11 @@ class Turn:
             return none, f"{champion.name}: {unknown}"
         if seen.all():
             return none, f"{champion.name} has seen all {len(seen)} rows; bring new rows"
-        fresh = int((~seen).sum())
-        share = min(FRESH_SHARE, max(WITHHELD_SHARE, FRESH_WANTED / fresh))
+        new = Cut("fresh", np.flatnonzero(seen), np.flatnonzero(~seen))
+        fresh = len(new.asked)
+        # what judges are asks: a row each, or several rows of one user
+        asks = len(posed.task.asked(posed.table, posed.problem, new))
+        share = min(FRESH_SHARE, max(WITHHELD_SHARE, FRESH_WANTED / max(asks, 1)))
         aside = self._aside(seen, share)
         few = f"{champion.name} has not seen {fresh} rows; {WITHHELD_LEAST / share:.0f} are needed"
         return aside, "" if aside.any() else few
@@ -315,13 +330,17 @@ class Turn:
         self.tell(Progress(step, line, self.deadline.share(), detail or {}))
 
 
-def opened(store: Store, version: Version) -> Scorer:
-    """The scorer of a version, whose folder may be relative to the store."""
-    return open_plan(store.root / version.folder, trusted=version.trusted)
+def opened(store: Store, version: Version) -> Scorer | Lists:
+    """A version that answers; its folder may be relative to the store."""
+    return open_version(store.root / version.folder, trusted=version.trusted)
 
 
-def _answers(scorer: Scorer, table: Table, rows: Rows) -> Array:
+def _answers(store: Store, version: Version, table: Table, rows: Rows, problem: Problem) -> Array:
     """A version's answers to the rows that were kept aside, with what was known before them."""
+    scorer = opened(store, version)
+    if not isinstance(scorer, Scorer):
+        seen, _ = was_seen(store.root / version.folder, rows.as_read)
+        return lists_before(scorer, rows, problem, seen).table(table)
     if scorer.reads is None:
         return scorer.table(table)
     past = known_before(rows, scorer.reads, scorer.columns, scorer.form)
@@ -348,8 +367,12 @@ def _first_line(error: BaseException) -> str:
 
 
 def _differs(old: Problem, new: Problem) -> str:
-    """Why losses on two problems cannot be compared; empty when they can."""
-    for name in ("task", "target", "metric", "labels"):
+    """Why losses on two problems cannot be compared; empty when they can.
+
+    A catalogue of items may change: answers are then brought together by the items' names.
+    """
+    labels = () if new.form == "lists" else ("labels",)
+    for name in ("task", "target", "metric", *labels):
         before, now = getattr(old, name), getattr(new, name)
         if before != now:
             return f"the {name} changed from {before!r} to {now!r}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from everfit.because import Because as Because  # noqa: PLC0414 - mypy: offered here too
 from everfit.column import DEPTH
 from everfit.column import Array as Array  # noqa: PLC0414 - mypy: offered here too
 from everfit.column import Column as Column  # noqa: PLC0414 - mypy: offered here too
@@ -64,10 +65,11 @@ class Act:
 
     kind ``drop_column``: leave ``column`` out. kind ``blank``: the ``values`` of ``column`` count
     as missing. kind ``drop_missing``: rows where ``column`` is missing are left out.
-    kind ``drop_value``: rows where ``column`` has one of ``values`` are left out.
+    kind ``drop_value``: rows where ``column`` has one of ``values`` are left out. kind
+    ``drop_repeats``: rows that repeat an earlier one in ``column`` and in the columns ``values``.
     """
 
-    kind: Literal["drop_column", "blank", "drop_missing", "drop_value"]
+    kind: Literal["drop_column", "blank", "drop_missing", "drop_value", "drop_repeats"]
     column: str
     values: tuple[str, ...] = ()
 
@@ -93,11 +95,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SplitPolicy:
-    """How rows are held out: at random, by group, or forward in time; and why."""
+    """How rows are held out: at random, by group, forward in time, or the last ones; and why.
 
-    kind: Literal["random", "group", "time"]
+    ``column`` holds the groups, or the times by which rows stand in order (None: they do already).
+    ``together`` is the column whose rows count together as evidence, where that is not the group;
+    of a split by ``last`` it holds the units whose last rows are held out.
+    """
+
+    kind: Literal["random", "group", "time", "last"]
     column: str | None = None
     n_folds: int = 5
+    together: str | None = None
     why: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
@@ -266,7 +274,8 @@ class Candidate:
     are served worse than by the floor; ``loss_bound`` is the largest
     difference of two losses that a later comparison counts, fixed before that comparison;
     ``ranges`` is None when too few rows could say how far answers are off; ``sample`` is a file of
-    judged rows with their answers, gone with the run, empty when none was kept.
+    judged rows with their answers, gone with the run, empty when none was kept; ``measures`` are
+    further measures of the judged answers, by name.
     """
 
     name: str
@@ -283,6 +292,7 @@ class Candidate:
     loss_bound: float | None = None
     ranges: Ranges | None = None
     sample: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,22 +316,6 @@ class Study:
     stopped: str
     not_tried: tuple[str, ...] = ()
     seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Because:
-    """One rule behind a decision: what was measured, its range, the limit and who set it."""
-
-    rule: str
-    passed: bool | None
-    measured: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    limit: float | None = None
-    limit_by: str = "default"
-    unit: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

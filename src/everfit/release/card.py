@@ -60,6 +60,8 @@ def card_facts(
         "columns": [dict(column) for column in columns],
         "smallest_gain": as_plain(assessment.smallest_gain),
         "not_tried": list(study.not_tried),
+        "measures": as_plain(candidate.measures),
+        "is_floor": all(m.hypothesis.stage == "floor" for m in candidate.members),
     }
 
 
@@ -78,20 +80,35 @@ def card_text(facts: Mapping[str, Any]) -> str:
         [f"# {facts['model']} {facts['version']}"],
         _purpose(facts),
         _score(facts),
+        _measures(facts),
         _tested(facts),
         _data(facts),
         _findings(facts),
         _segments(facts),
-        _unseen(facts),
+        _strangers(facts) if _lists(facts) else _unseen(facts),
         _limits(facts),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
+def _lists(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["problem"].get("form") == "lists")
+
+
+def _units(facts: Mapping[str, Any]) -> str:
+    """What is judged one by one, in words."""
+    return "lists" if _lists(facts) else "rows"
+
+
 def _purpose(facts: Mapping[str, Any]) -> list[str]:
     problem = facts["problem"]
     labels = problem["labels"]
-    if labels:
+    if _lists(facts):
+        what = (
+            f"Ranks {len(labels):,} items (`{problem['target']}`) for a user (`{problem['group']}`)"
+            " or for somebody with a history, by what users met before."
+        )
+    elif labels:
         shown = ", ".join(f"`{label}`" for label in labels[:N_SHOWN])
         more = f" and {len(labels) - N_SHOWN} more" if len(labels) > N_SHOWN else ""
         what = f"Predicts which of {len(labels)} values `{problem['target']}` has: {shown}{more}."
@@ -105,9 +122,12 @@ def _members(facts: Mapping[str, Any]) -> list[str]:
     lines = ["| member | learner | weight | fitted on |", "|---|---|---|---|"]
     for member in facts["members"]:
         on = "all rows" if member["refitted"] else f"{member['models']} folds, averaged"
+        if _lists(facts):
+            on = "all interactions" if member["refitted"] else "all before the newest cut"
         lines.append(f"| {member['name']} | {member['learner']} | {member['weight']:.2f} | {on} |")
     if facts["calibrated"]:
-        lines += ["", "Its probabilities were calibrated on rows that the fits had not seen."]
+        what = "probabilities were calibrated" if facts["problem"]["labels"] else "level was set"
+        lines += ["", f"Its {what} on rows that the fits had not seen."]
     return lines
 
 
@@ -115,20 +135,33 @@ def _score(facts: Mapping[str, Any]) -> list[str]:
     score, metric = facts["score"], facts["problem"]["metric"]
     lines = ["## How good it is", ""]
     found = f"{metric_name(metric)} {short(score['mid'])}, 95% range {_span(score)}"
-    lines.append(f"{found}, on {score['n']:,} rows.")
+    lines.append(f"{found}, on {score['n']:,} {_units(facts)}.")
     if facts["speaks_of"]:
         lines.append(f"The score speaks of {facts['speaks_of']}.")
     lines.append(
         "It is corrected for having chosen the best of all trials; before that it was "
         f"{short(facts['selection_score'])}."
     )
+    if facts.get("is_floor"):
+        lines.append("It is the floor itself: nothing that was tried is clearly better.")
     for name, rival in (("floor", "the floor"), ("simple", "the simple model")):
+        if facts.get("is_floor"):
+            continue
         gain = facts[f"gain_on_{name}"]
         if gain["mid"] is not None:
             lines.append(
                 f"Mean loss saved against {rival}: {short(gain['mid'])} (95% range {_span(gain)})."
             )
-    return [*lines, _ranges(facts)]
+    return lines if _lists(facts) else [*lines, _ranges(facts)]
+
+
+def _measures(facts: Mapping[str, Any]) -> list[str]:
+    """What else was measured of the same answers; nothing where the metric says it all."""
+    measures = facts.get("measures") or {}
+    if not measures:
+        return []
+    lines = ["## Other measures of the same lists", "", "| measure | value |", "|---|---|"]
+    return [*lines, *(f"| {name} | {short(value, 3)} |" for name, value in measures.items())]
 
 
 def _ranges(facts: Mapping[str, Any]) -> str:
@@ -146,16 +179,21 @@ def _ranges(facts: Mapping[str, Any]) -> str:
 
 def _tested(facts: Mapping[str, Any]) -> list[str]:
     split = facts["split"]
+    later = "interactions" if _lists(facts) else "rows"
     how = {
         "random": "at random",
         "group": f"by group (`{split['column']}`): no group is on both sides",
-        "time": f"forward in time (`{split['column']}`): judged on later rows only",
+        "time": f"forward in time (`{split['column']}`): judged on later {later} only",
+        "last": f"by time: judged on the last {later} of each `{split.get('together')}`",
     }[split["kind"]]
     lines = ["## How it was tested", ""]
-    lines.append(f"Rows were held out {how}.")
+    fold, what = ("cut", "Interactions") if _lists(facts) else ("fold", "Rows")
+    lines.append(f"{what} were held out {how}.")
+    if _lists(facts):
+        lines.append("All items were ranked; what a user had met before a cut was left out.")
     judged, planned = facts["folds_judged"], split["n_folds"]
     less = f" of {planned} that were planned" if judged < planned else ""
-    lines.append(f"The score rests on {judged} {'fold' if judged == 1 else 'folds'}{less}.")
+    lines.append(f"The score rests on {judged} {fold if judged == 1 else fold + 's'}{less}.")
     if split["why"]:
         lines.append(f"Why: {split['why']}.")
     lines.append(f"{facts['n_trials']} hypotheses were tried.")
@@ -166,14 +204,15 @@ def _tested(facts: Mapping[str, Any]) -> list[str]:
 def _data(facts: Mapping[str, Any]) -> list[str]:
     data = facts["data"]
     lines = ["## Data", ""]
-    lines.append(f"`{data['uri']}`: {data['n_rows']:,} rows, {data['n_columns']:,} columns.")
+    rows = "interactions" if _lists(facts) else "rows"
+    lines.append(f"`{data['uri']}`: {data['n_rows']:,} {rows}, {data['n_columns']:,} columns.")
     if data["n_judged"] != data["n_rows"]:
-        lines.append(f"{data['n_judged']:,} rows were left after cleaning.")
+        lines.append(f"{data['n_judged']:,} {rows} were left after cleaning.")
     lines.append(f"sha256 `{data['sha256']}`.")
     lines.append("Licence of the data: unknown.")
     time = facts["problem"]["time"]
     if time:
-        lines.append(f"Time column: `{time}`.")
+        lines.append(f"{'Time' if _lists(facts) else 'Time column'}: `{time}`.")
     return lines
 
 
@@ -198,17 +237,32 @@ def _finding(finding: Mapping[str, Any]) -> str:
 
 def _segments(facts: Mapping[str, Any]) -> list[str]:
     lines = ["## Segments", ""]
-    for name, rival in (("harmed", "the floor's"), ("segments", "that of the other rows")):
+    for name, rival in (
+        ("harmed", "the floor's"),
+        ("segments", f"that of the other {_units(facts)}"),
+    ):
         weak = [s for s in facts[name] if (s["gap"]["low"] or 0) > 0]
         for s in weak[:N_SHOWN]:
             gap = s["gap"]
             lines.append(
-                f"- `{s['name']}` ({s['n']:,} rows): mean loss {short(gap['mid'])} higher than "
-                f"{rival} (95% range {_span(gap)})"
+                f"- `{s['name']}` ({s['n']:,} {_units(facts)}): mean loss {short(gap['mid'])} "
+                f"higher than {rival} (95% range {_span(gap)})"
             )
     if len(lines) == 2:
-        lines.append("No segment was found that is served clearly worse than the other rows.")
+        others = f"the other {_units(facts)}"
+        lines.append(f"No segment was found that is served clearly worse than {others}.")
     return lines
+
+
+def _strangers(facts: Mapping[str, Any]) -> list[str]:
+    """What happens to users and items that the version does not know."""
+    return [
+        "## Users and items it has not seen",
+        "",
+        "A user who is not known gets what is popular, and the answer says so. A history that is",
+        "given with the question counts at once, known user or not. An item that is not in the",
+        "catalogue above is never listed; a new interaction with a known item counts at once.",
+    ]
 
 
 def _unseen(facts: Mapping[str, Any]) -> list[str]:
@@ -242,13 +296,16 @@ def _default(value: Any, levels: Sequence[str]) -> Any:
 
 def _limits(facts: Mapping[str, Any]) -> list[str]:
     lines = ["## Limits", ""]
-    lines.append("It knows only what the rows above could show; other populations may differ.")
+    known = "interactions" if _lists(facts) else "rows"
+    lines.append(f"It knows only what the {known} above could show; other populations may differ.")
     lines.append("It says what goes together, not what causes what.")
+    if _lists(facts):
+        lines.append("Users can only meet what they are shown: what nobody showed looks unwanted.")
     gain = facts["smallest_gain"]
     if gain is not None:
         lines.append(
-            f"These rows can show a drop of the mean loss of {short(gain)} or more; smaller"
-            " differences between models are noise."
+            f"These {_units(facts)} can show a drop of the mean loss of {short(gain)} or more; "
+            "smaller differences between models are noise."
         )
     return lines
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -18,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from everfit.errors import ArtefactRefused
 from everfit.evidence.interval import Interval
 from everfit.evidence.paired import paired_gain
+from everfit.orphan import PARENT
 from everfit.records import Array, Because, Candidate, Policy, Segment, Version
-from everfit.release.manifest import verify
+from everfit.release.manifest import manifest_holds as manifest_holds  # noqa: PLC0414
 
 LOSS = "mean loss"
 VERIFY = "everfit.serve.verify"
@@ -58,17 +59,25 @@ def passed(gates: Iterable[Because]) -> bool:
     return all(gate.passed is not False for gate in gates)
 
 
-def beats_floor(candidate: Candidate) -> Because:
-    """Better than the best floor beyond noise: the range of the gain lies above 0."""
+def beats_floor(candidate: Candidate, *, serves: bool = False) -> Because:
+    """Better than the best floor beyond noise: the range of the gain lies above 0.
+
+    With ``serves`` the floor itself may be released when nothing was clearly better.
+    """
     gain = candidate.gain_on_floor
+    if serves and is_stage(candidate, "floor"):
+        note = f"it is the floor itself, {candidate.name}: nothing was clearly better"
+        return Because("better than the floor", True, n=candidate.score.n, note=note)
     if math.isnan(gain.mid):
         return Because("better than the floor", False, limit=0.0, note="no floor was judged")
     return _gain("better than the floor", gain, gain.low > 0)
 
 
-def beats_simple(candidate: Candidate) -> Because:
+def beats_simple(candidate: Candidate, *, floor_serves: bool = False) -> Because:
     """Better than the simple model beyond noise, or the simple model itself."""
     rule = "better than the simple model"
+    if floor_serves and is_stage(candidate, "floor"):
+        return Because(rule, None, limit=0.0, note="it is the floor, which is simpler")
     if is_simple(candidate):
         return Because(rule, True, n=candidate.score.n, note="it is the simple model")
     gain = candidate.gain_on_simple
@@ -79,16 +88,12 @@ def beats_simple(candidate: Candidate) -> Because:
 
 def is_simple(candidate: Candidate) -> bool:
     """Whether the candidate is the simple model alone."""
-    return all(member.hypothesis.stage == "simple" for member in candidate.members)
+    return is_stage(candidate, "simple")
 
 
-def manifest_holds(folder: Path, *, key: bytes, sha256: str | None = None) -> Because:
-    """Every file is as it was packed and signed."""
-    try:
-        verify(folder, key=key, sha256=sha256)
-    except ArtefactRefused as error:
-        return Because("files as packed", False, note=f"{error.what}: {error.got}")
-    return Because("files as packed", True)
+def is_stage(candidate: Candidate, stage: str) -> bool:
+    """Whether all members of the candidate are hypotheses of one stage."""
+    return all(member.hypothesis.stage == stage for member in candidate.members)
 
 
 def load_fresh(
@@ -113,6 +118,7 @@ def load_fresh(
             text=True,
             timeout=max(left_s, LEAST_S),
             check=False,
+            env=os.environ | {PARENT: str(os.getpid())},  # it does not outlive us
             start_new_session=True,  # Ctrl-C on a terminal is for us, and must not fail a version
         )
     except subprocess.TimeoutExpired as error:

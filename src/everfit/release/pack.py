@@ -24,7 +24,7 @@ from everfit.plain import as_plain
 from everfit.records import Assessment, Column, Source, Study
 from everfit.release.card import card_facts, card_text
 from everfit.release.manifest import FORMAT, Label, Manifest, seal
-from everfit.release.plan import Fitted, lay_plan, plan_columns, write_json
+from everfit.release.plan import Fitted, lay_plan, plan_columns, who_columns, write_json
 
 LIBRARIES = (
     "numpy",
@@ -74,7 +74,10 @@ def pack(
         )
     table_columns = tuple(table_columns)
     candidate, problem = study.candidate, study.problem
-    columns = plan_columns(table_columns, assessment.profile, assessment.acts)
+    if problem.form == "lists":
+        columns = who_columns(table_columns)
+    else:
+        columns = plan_columns(table_columns, assessment.profile, assessment.acts)
     lay_plan(
         folder,
         problem=problem,

@@ -116,6 +116,13 @@ def _history(placed: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {**readers[0][1], "events": events, "members": members}
 
 
+def who_columns(columns: Iterable[Column]) -> tuple[dict[str, Any], ...]:
+    """What a version of lists asks for: who wants a list, and when; now, where that is not said."""
+    kept = [next((c for c in columns if c.role == role), None) for role in ("group", "time")]
+    empty = {"low": None, "high": None, "default": None}
+    return tuple({**as_plain(column), **empty} for column in kept if column is not None)
+
+
 def plan_columns(
     columns: Iterable[Column], profile: Profile, acts: Iterable[Act]
 ) -> tuple[dict[str, Any], ...]:

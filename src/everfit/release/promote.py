@@ -19,15 +19,13 @@ from everfit.records import Array, Because, Decision, Policy
 from everfit.release.figures import metric_name, short
 from everfit.release.gates import LOSS, passed
 
-RULE = "challenger saves loss on the same rows"
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """What is to be decided: version ``version`` of ``model``, with its score and its gates.
 
     ``champion`` is the version that serves, empty at a first release. ``not_done`` says what the
-    run left undone, in words.
+    run left undone, in words; ``unit`` names one thing that is judged.
     """
 
     model: str
@@ -41,6 +39,7 @@ class Case:
     data_sha256: str = ""
     run: str = ""
     not_done: tuple[str, ...] = ()
+    unit: str = "row"
 
 
 def release_first(case: Case) -> Decision:
@@ -65,7 +64,7 @@ def release_first(case: Case) -> Decision:
         f"Released {case.version} ({case.candidate}): {score}",
         because=tuple(gate for gate in case.gates if gate.measured is not None),
         also=tuple(gate for gate in case.gates if gate.measured is None),
-        would_change="a later version that is better on rows that neither saw",
+        would_change=f"a later version that is better on {case.unit}s that neither saw",
         not_done=case.not_done,
     )
 
@@ -139,7 +138,7 @@ def _promoted(case: Case, found: PairedVerdict, looks: int) -> Decision:
         f"Promoted {case.version}; {case.champion} is now previous",
         because=(_measured(case, found, True),),
         also=case.gates,
-        would_change=f"rows on which {case.champion} is clearly better",
+        would_change=f"{case.unit}s on which {case.champion} is clearly better",
         found=found,
         looks=looks,
         not_done=case.not_done,
@@ -168,7 +167,10 @@ def _kept(case: Case, found: PairedVerdict, looks: int) -> Decision:
 
 
 def _inconclusive(case: Case, found: PairedVerdict, looks: int) -> Decision:
-    needs = f"about {found.needs:,} more rows" if found.needs else "more rows, or a larger gain"
+    unit = f"{case.unit}s"
+    needs = (
+        f"about {found.needs:,} more {unit}" if found.needs else f"more {unit}, or a larger gain"
+    )
     return _decision(
         case,
         "inconclusive",
@@ -184,14 +186,14 @@ def _inconclusive(case: Case, found: PairedVerdict, looks: int) -> Decision:
 
 def _not_evaluable(case: Case, why: str, found: PairedVerdict | None) -> Decision:
     n, needs = (found.n, found.needs) if found else (0, None)
-    more = f"about {needs:,} more rows that neither version saw" if needs else ""
+    more = f"about {needs:,} more {case.unit}s that neither version saw" if needs else ""
     return _decision(
         case,
         "not_evaluable",
         f"Kept {case.champion}; {case.version} cannot be compared with it",
-        because=(Because(RULE, None, n=n, note=why),),
+        because=(Because(_rule(case), None, n=n, note=why, counts=case.unit),),
         also=case.gates,
-        would_change=more or "rows with known outcomes that both versions can answer",
+        would_change=more or f"{case.unit}s with known outcomes that both versions can answer",
         found=found,
         not_done=(f"{case.version} does not serve", *case.not_done),
     )
@@ -199,7 +201,7 @@ def _not_evaluable(case: Case, why: str, found: PairedVerdict | None) -> Decisio
 
 def _measured(case: Case, found: PairedVerdict, holds: bool | None) -> Because:
     return Because(
-        RULE,
+        _rule(case),
         holds,
         measured=found.gain.mid,
         low=found.gain.low,
@@ -209,7 +211,12 @@ def _measured(case: Case, found: PairedVerdict, holds: bool | None) -> Because:
         limit_by=case.policy.set_by.get("min_gain", "default"),
         unit=LOSS,
         note=found.why,
+        counts=case.unit,
     )
+
+
+def _rule(case: Case) -> str:
+    return f"challenger saves loss on the same {case.unit}s"
 
 
 def _decision(

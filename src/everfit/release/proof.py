@@ -91,6 +91,12 @@ def proved(version: Version, packing: Packing, policy: Policy) -> tuple[Because,
     )
 
 
-def worth_it(candidate: Candidate) -> tuple[Because, ...]:
-    """Whether a candidate is better than the floor and the simple model, beyond noise."""
-    return beats_floor(candidate), beats_simple(candidate)
+def worth_it(candidate: Candidate, *, floor_serves: bool = False) -> tuple[Because, ...]:
+    """Whether a candidate is better than the floor and the simple model, beyond noise.
+
+    With ``floor_serves`` the floor itself may be released, and the gates say that it is the floor.
+    """
+    return (
+        beats_floor(candidate, serves=floor_serves),
+        beats_simple(candidate, floor_serves=floor_serves),
+    )

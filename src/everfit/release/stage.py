@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from everfit.data.conform import conform
-from everfit.data.groups import groups
 from everfit.data.hashes import row_hashes
 from everfit.data.table import Table
 from everfit.errors import EverfitError
@@ -25,15 +24,18 @@ from everfit.records import (
     Because,
     Candidate,
     Column,
+    Cut,
     Decision,
     Losses,
     Policy,
+    Problem,
     Study,
     Truth,
     Version,
 )
 from everfit.release.gates import (
     guards_segments,
+    is_stage,
     passed,
     spares_segments,
     tells_segments,
@@ -57,9 +59,10 @@ class Bench:
     policy: Policy
     score: Score
     columns_of: Callable[[Version], Sequence[Column]]  # what a packed version asks for
-    withheld: Table  # as it was read, before this run cleaned it
+    withheld: Table  # the rows asked about, as they were read, before this run cleaned them
     withheld_truth: Truth
     groups: Array | None = None  # of the withheld rows, where rows of one group hang together
+    segments: Mapping[str, Array] = field(default_factory=dict)  # bool over the withheld rows
     champion: Version | None = None
     looks: int = 1
     promoted: int = 0
@@ -104,11 +107,16 @@ def release(
         study, assessment, training, members=members, golden_rows=rows, packing=packing
     )
     tell("loading it in a fresh process")
-    gates = (*worth_it(candidate), *proved(version, packing, bench.policy))
+    worth = worth_it(candidate, floor_serves=task.floor_serves)
+    unit = unit_of(study.problem)
+    gates = tuple(
+        replace(gate, counts=unit) for gate in (*worth, *proved(version, packing, bench.policy))
+    )
     case = _case(study, training, version, gates, bench)
     if bench.champion is None:
         weakest = tells_segments(candidate.segments, bench.policy)
-        gates = (*gates, spares_segments(candidate.harmed), weakest)
+        spared = spares_segments(candidate.harmed)
+        gates = (*gates, *(replace(gate, counts=unit) for gate in (spared, weakest)))
         decision = release_first(replace(case, gates=gates))
         return _outcome(decision, version, None)
     decision = _against(bench, bench.champion, case, version, task)
@@ -121,7 +129,7 @@ def _case(
     return Case(
         model=version.model,
         version=version.name,
-        candidate=version.candidate,
+        candidate=_named(version, study),
         metric=study.problem.metric,
         score=version.score,
         gates=gates,
@@ -130,7 +138,20 @@ def _case(
         data_sha256=training.source.sha256,
         run=version.run,
         not_done=study.not_tried,
+        unit=unit_of(study.problem),
     )
+
+
+def unit_of(problem: Problem) -> str:
+    """What is judged one by one, as one of them is called."""
+    return "list" if problem.form == "lists" else "row"
+
+
+def _named(version: Version, study: Study) -> str:
+    """What a decision calls the candidate: that it is only the floor must not be overlooked."""
+    if is_stage(study.candidate, "floor"):
+        return f"{version.candidate}; the floor, for nothing is clearly better"
+    return version.candidate
 
 
 def _outcome(decision: Decision, version: Version, champion: int | None) -> Released:
@@ -151,8 +172,8 @@ def golden(
         # all read the same key: the longest past ends with what each of them had read
         past = [max(of_row, key=len) for of_row in zip(*pasts, strict=True)] if pasts else None
     else:
-        hidden = [c.name for c in training.columns if c.role != "feature"]
-        asked = golden_rows(training.drop(hidden))
+        everything = Cut("all", np.array([], int), np.arange(training.n_rows))
+        asked = golden_rows(task.asks(training, everything))
         rows = as_inputs(asked)
         reading = any("history" in member.part for member in members)
         made = _any_past(rows) if reading else None
@@ -213,8 +234,16 @@ def was_seen(folder: Path, as_read: Table) -> tuple[Array | None, str]:
 
 
 def _telling(as_read: Table) -> Table:
-    """The columns that a row is recognised by: a new export may number its rows anew."""
-    kept = [c for c in as_read.columns if c.role != "ignore" and c.kind != "identifier"]
+    """The columns that a row is recognised by: a new export may number its rows anew.
+
+    What was named as the key of something is no number of a row.
+    """
+    named = ("group", "target")
+    kept = [
+        c
+        for c in as_read.columns
+        if c.role in named or (c.role != "ignore" and c.kind != "identifier")
+    ]
     names = [column.name for column in kept]
     return replace(as_read, frame=as_read.frame.select(names), columns=tuple(kept))
 
@@ -224,18 +253,17 @@ def _against(bench: Bench, champion: Version, case: Case, version: Version, task
     if bench.cannot or not passed(case.gates):
         nothing = np.empty(0)
         return judge(case, nothing, nothing, looks=bench.looks, cannot=bench.cannot)
-    ours = _losses(bench, version, task)
+    ours = _losses(bench, version, task, version.problem)
     try:
-        theirs = _losses(bench, champion, task)
+        theirs = _losses(bench, champion, task, version.problem)
     except (EverfitError, OSError) as error:
         # whatever became of the champion's files, there is a verdict about the challenger
         nothing = np.empty(0)
         cannot = f"{champion.name} can no longer answer: {getattr(error, 'what', error)}"
         return judge(case, nothing, nothing, looks=bench.looks, cannot=cannot)
-    masks = groups(bench.withheld, least=1)
-    known = {name: mask[ours.ids] for name, mask in masks.items()}
+    known = {name: mask[ours.ids] for name, mask in bench.segments.items()}
     guard = guards_segments(ours.values, theirs.values, known, bench.policy, champion.name)
-    case = replace(case, gates=(*case.gates, guard))
+    case = replace(case, gates=(*case.gates, replace(guard, counts=case.unit)))
     return judge(
         case,
         _units(ours, bench.groups),
@@ -260,9 +288,10 @@ def _units(losses: Losses, groups_: Array | None) -> Array:
     return np.asarray(values * weight / weight.mean())
 
 
-def _losses(bench: Bench, version: Version, task: Task) -> Losses:
+def _losses(bench: Bench, version: Version, task: Task, problem: Problem) -> Losses:
     columns = bench.columns_of(version)
     frame, _ = conform(bench.withheld.frame, columns)
     values = bench.score(version, Table(frame, tuple(columns), bench.withheld.source))
+    values = task.aligned(values, version.problem, problem)
     answers = Answers(np.arange(len(values)), values)
     return task.losses(answers, bench.withheld_truth, version.problem.metric)

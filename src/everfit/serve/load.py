@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from everfit.column import Array, Column
 from everfit.encoders import steps as st
-from everfit.errors import ArtefactRefused, EverfitError
+from everfit.errors import ArtefactRefused, EverfitError, Refused
 from everfit.events import Reads
 from everfit.plain import from_plain
 from everfit.serve.engines.foreign import Estimator, Native
@@ -32,13 +32,16 @@ from everfit.serve.row import Asked, RowReader
 from everfit.serve.scorer import Constant, Engine, Part, Plan, Scorer
 from everfit.serve.vector import Vector
 
+if TYPE_CHECKING:
+    from everfit.serve.lists.lists import Lists
+
 FORMAT = 1
 NATIVE_ROWS = 20_000  # from here on CatBoost's own batch code is worth its import
 IDENTITY = {"kind": "identity"}
 
 
 def open_plan(folder: Path, *, trusted: Sequence[str] = ()) -> Scorer:
-    """A scorer for the packed version in ``folder``.
+    """A scorer for the packed version in ``folder``, which answers rows.
 
     Parameters
     ----------
@@ -48,6 +51,24 @@ def open_plan(folder: Path, *, trusted: Sequence[str] = ()) -> Scorer:
     Raises
     ------
     ArtefactRefused : a file is missing or damaged, of another format, or holds what is not trusted
+    Refused : the version answers with lists
+    """
+    found = open_version(folder, trusted=trusted)
+    if not isinstance(found, Scorer):
+        raise Refused(
+            "this version answers with ranked lists, not rows",
+            got=f"form {found.form!r}", expected="probabilities or values",
+            do="ask it for a list of items for a user",
+        )  # fmt: skip
+    return found
+
+
+def open_version(folder: Path, *, trusted: Sequence[str] = ()) -> Scorer | Lists:
+    """The packed version in ``folder``, whatever the form of its answers.
+
+    Raises
+    ------
+    ArtefactRefused : as :func:`open_plan`
     """
     plain = _json(folder / "plan.json")
     if plain.get("format") != FORMAT:
@@ -57,6 +78,10 @@ def open_plan(folder: Path, *, trusted: Sequence[str] = ()) -> Scorer:
             do="open it with the release of Everfit that wrote it, or a later one",
         )  # fmt: skip
     try:
+        if plain.get("form") == "lists":
+            from everfit.serve.lists.opening import open_lists  # scipy, which no row needs
+
+            return open_lists(folder, plain)
         return _build(folder, plain, trusted)
     except EverfitError:
         raise

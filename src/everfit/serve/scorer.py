@@ -162,6 +162,11 @@ class Scorer:
         label = self._values[answers.index(top)]
         return _new(Answer, (label, tuple(answers), warnings, around))
 
+    def numbers(self, values: Mapping[str, Any], past: Sequence[Event] = ()) -> list[float]:
+        """The answer to one row as golden rows hold it: probabilities, or the one value."""
+        answer = self.row(values, past)
+        return [float(answer.value)] if answer.probabilities is None else list(answer.probabilities)
+
     def rows(self, values: Sequence[Mapping[str, Any]], past: Past | None = None) -> list[Answer]:
         """Answer many rows given as dicts, members over all rows at once; see :meth:`row`."""
         read = [self._reader(item) for item in values]

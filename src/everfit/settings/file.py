@@ -11,6 +11,7 @@ from typing import Any
 
 from everfit.alert.targets import Target
 from everfit.errors import SettingsError
+from everfit.settings.explore import read_explore
 from everfit.settings.facts import read_facts
 from everfit.settings.feeds import read_feeds
 from everfit.settings.places import Place, known, table, values
@@ -126,6 +127,8 @@ def _models(
             models[name]["feeds"] = feeds
         if facts := read_facts(table(one, where, "facts", place), where, place):
             models[name]["facts"] = facts
+        if explore := read_explore(table(one, where, "explore", place), where, place):
+            models[name]["explore"] = explore
         source = models[name].get("source")
         if source is not None and "://" not in source:
             models[name]["source"] = str(base / source)

@@ -143,8 +143,9 @@ RUN: dict[str, Callable[[Any], Any]] = {
     "query": text,
     "learners": names,
 }
-BESIDE = ("policy", "sources", "feeds", "facts")  # sections of a model that are no setting of a run
-MODEL: dict[str, Callable[[Any], Any]] = {"source": text, "target": text, **RUN}
+# sections of a model that are no setting of a run
+BESIDE = ("policy", "sources", "feeds", "facts", "explore")
+MODEL: dict[str, Callable[[Any], Any]] = {"source": text, "target": text, "items": text, **RUN}
 SOURCE: dict[str, Callable[[Any], Any]] = {
     "source": text,
     "key": text,

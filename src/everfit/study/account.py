@@ -11,6 +11,8 @@ def account(study: Study, *, model: str, run: str, data_sha256: str) -> Decision
     tried = [t for t in study.trials if t.folds > 0]
     others = [t for t in study.trials if t.status in ("dropped", "failed", "timed_out")]
     score = candidate.score
+    lists = study.problem.form == "lists"
+    unit, more = ("list", "interactions") if lists else ("row", "rows")
     return Decision(
         model=model,
         kind="studied",
@@ -27,6 +29,7 @@ def account(study: Study, *, model: str, run: str, data_sha256: str) -> Decision
                 high=score.high,
                 n=score.n,
                 note=candidate.speaks_of,
+                counts=unit,
             ),
         ),
         also_checked=(
@@ -37,7 +40,7 @@ def account(study: Study, *, model: str, run: str, data_sha256: str) -> Decision
             ),
         ),
         not_done=study.not_tried,
-        would_change="more time, more rows, or another model of your own",
+        would_change=f"more time, more {more}, or another model of your own",
         data_sha256=data_sha256,
         run=run,
     )

@@ -12,7 +12,7 @@ from everfit.evidence.interval import Interval, spread
 from everfit.evidence.paired import paired_gain
 from everfit.evidence.selection import selected_score
 from everfit.records import Answers, Array, Losses, Truth
-from everfit.study.blend import STEPS, Blend, blended, greedy
+from everfit.study.blend import MENU_UNITS, STEPS, Blend, Menu, blended, greedy, menu
 from everfit.study.entry import Entry
 from everfit.study.race import Race, matched_values
 from everfit.tasks import Task
@@ -20,6 +20,7 @@ from everfit.tasks import Task
 BLEND_FIELD = 12  # the best so many entries may enter a blend: more only fit noise (automl 2.1)
 CHOICE_ROWS, CHOICE_FIELD, CHOICE_STEPS = 3_000, 8, 10  # one repeated choice: about 10 ms
 N_BOOT = 200
+RIVALS = {"floor": "floor", "simple": "simple model"}
 SCORE_CELLS, SCORE_LEAST = 1_000_000, 5_000  # rows times outputs that a bootstrap works on
 
 
@@ -52,11 +53,12 @@ class Choice:
     blend: Blend
     calibration: Mapping[str, float]
     instead_of: Blend | None = None
-    gain: Interval | None = None  # of ``instead_of`` over the simple model
+    gain: Interval | None = None  # of ``instead_of`` over its rival
+    rival: str = ""  # the stage of what ``instead_of`` is not clearly better than
 
     def values(self, values: Sequence[Array], task: Task) -> Array:
         """The calibrated values (n, n_outputs)."""
-        return task.adjust(blended(values, self.blend), self.calibration)
+        return task.adjust(blended(values, self.blend, task), self.calibration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,11 @@ def choose_blend(race: Race, judged: Judged) -> Blend:
 
 
 def propose(race: Race, judged: Judged) -> Chosen:
-    """The blend to release, or the simple model when no blend is clearly better."""
+    """The blend to release, or what is simpler when no blend is clearly better."""
     task, metric = race.course.task, race.course.problem.metric
     field_ = _learnt(judged)[:BLEND_FIELD]
-    choice = _rule(race, judged, field_, judged.values, judged.truth, judged.groups, STEPS)
+    blend = _on(field_, judged.values, judged.truth, task, metric, STEPS)
+    choice = _rule(race, judged, blend, judged.values, judged.truth, judged.groups)
     values = choice.values(judged.values, task)
     losses = task.losses(Answers(judged.truth.ids, values), judged.truth, metric)
     note = ""
@@ -114,8 +117,8 @@ def propose(race: Race, judged: Judged) -> Chosen:
         names = ", ".join(judged.entries[m].hypothesis.name for m in choice.instead_of.members)
         what = names if len(choice.instead_of.members) == 1 else f"a blend of {names}"
         note = (
-            f"{what} was not chosen: its drop of the mean loss against the simple "
-            f"model is {choice.gain.mid:.2g} ({choice.gain.low:.2g} to {choice.gain.high:.2g}), "
+            f"{what} was not chosen: its drop of the mean loss against the {RIVALS[choice.rival]} "
+            f"is {choice.gain.mid:.2g} ({choice.gain.low:.2g} to {choice.gain.high:.2g}), "
             "not clearly above 0"
         )
     return Chosen(choice.blend, choice.calibration, values, losses, note)
@@ -134,12 +137,15 @@ def score_honestly(
     """
     task, problem = race.course.task, race.course.problem
     n_all = len(judged.truth.ids)
-    judged = thinned(judged, max(SCORE_LEAST, SCORE_CELLS // problem.n_outputs), seed=0)
+    lists = problem.form == "lists"
+    most = MENU_UNITS if lists else max(SCORE_LEAST, SCORE_CELLS // problem.n_outputs)
+    judged = thinned(judged, most, seed=0)
     field_ = _learnt(judged)[:CHOICE_FIELD]
     truth = judged.truth
     everything = np.arange(len(truth.ids))
     rng = np.random.default_rng(race.course.seed)
     final = Choice(chosen.blend, chosen.calibration)
+    listed = _menu(judged, field_, task, problem.metric) if lists else None
 
     def choose(rows: Array) -> Choice:
         if np.array_equal(rows, everything):
@@ -150,7 +156,12 @@ def score_honestly(
         groups = None if judged.groups is None else judged.groups[rows]
         # fewer rows must not make the rule more timid than it was on all of them
         fewer = replace(judged, widening=judged.widening * sqrt(len(rows) / len(everything)))
-        return _rule(race, fewer, field_, values, some(truth, rows), groups, CHOICE_STEPS)
+        part = some(truth, rows)
+        if listed is not None:
+            blend = listed.best(rows)
+        else:
+            blend = _on(field_, values, part, task, problem.metric, CHOICE_STEPS)
+        return _rule(race, fewer, blend, values, part, groups)
 
     def score(choice: Choice, rows: Array) -> float:
         used = choice.blend.members
@@ -213,29 +224,44 @@ def some(truth: Truth, rows: Array) -> Truth:
 def _rule(
     race: Race,
     judged: Judged,
-    field_: Sequence[int],
+    blend: Blend,
     values: Sequence[Array],
     truth: Truth,
     groups: Array | None,
-    steps: int,
 ) -> Choice:
-    """The whole rule of choice on some rows: what a draw repeats is what was done."""
+    """What is done with the best blend of some rows: what a draw repeats is what was done.
+
+    It must be clearly better than the simple model, or that is taken; where a floor may serve, what
+    is taken must be clearly better than the floor, too.
+    """
     task, metric = race.course.task, race.course.problem.metric
-    ids = truth.ids
-    blend = _on(field_, values, truth, task, metric, steps)
-    mixed = Answers(ids, blended(values, blend))
-    choice = Choice(blend, task.calibrate(mixed, truth))
-    simple = judged.first("simple")
-    if simple is None or blend.members == (simple,):
-        return choice
-    ours = task.losses(Answers(ids, choice.values(values, task)), truth, metric)
-    theirs = task.losses(Answers(ids, values[simple]), truth, metric)
-    gain = _gain(ours, theirs, groups, judged.widening)
-    if gain.low > 0:
-        return choice
-    alone = Blend((simple,), (1.0,), float("nan"))
-    calibration = task.calibrate(Answers(ids, values[simple]), truth)
-    return Choice(alone, calibration, instead_of=blend, gain=gain)
+
+    def losses(choice: Choice) -> Losses:
+        return task.losses(Answers(truth.ids, choice.values(values, task)), truth, metric)
+
+    def chosen(one: Blend) -> Choice:
+        mixed = Answers(truth.ids, blended(values, one, task))
+        return Choice(one, task.calibrate(mixed, truth))
+
+    best = chosen(blend)
+    ours = losses(best)
+    rivals = {
+        stage: Choice(Blend((at,), (1.0,), float("nan")), {})
+        for stage in (("floor", "simple") if task.floor_serves else ("simple",))
+        if (at := judged.first(stage)) is not None and blend.members != (at,)
+    }
+    known = {stage: losses(rival) for stage, rival in rivals.items()}
+    for stage, theirs in known.items():
+        gain = _gain(ours, theirs, groups, judged.widening)
+        if gain.low > 0:
+            continue
+        taken = "simple" if "simple" in rivals else "floor"
+        if taken == "simple" and "floor" in rivals:
+            over = _gain(known["simple"], known["floor"], groups, judged.widening)
+            taken = "simple" if over.low > 0 else "floor"
+        simpler = chosen(rivals[taken].blend)
+        return replace(simpler, instead_of=blend, gain=gain, rival=stage)
+    return best
 
 
 def _on(
@@ -250,6 +276,13 @@ def _on(
         return Blend((field_[0],), (1.0,), float("nan"))
     blend = greedy([values[i] for i in field_], truth, task, metric, steps=steps)
     return replace(blend, members=tuple(field_[m] for m in blend.members))
+
+
+def _menu(judged: Judged, field_: Sequence[int], task: Task, metric: str) -> Menu:
+    """The menu of a field, its members by their positions in the race."""
+    found = menu([judged.values[i] for i in field_], judged.truth, task, metric)
+    blends = [replace(b, members=tuple(field_[m] for m in b.members)) for b in found.blends]
+    return replace(found, blends=tuple(blends))
 
 
 def _learnt(judged: Judged) -> list[int]:

@@ -25,6 +25,7 @@ from everfit.evidence.promotion import loss_bound
 from everfit.executors import Executor
 from everfit.plain import as_plain
 from everfit.records import (
+    Answers,
     Array,
     Assessment,
     Candidate,
@@ -38,6 +39,7 @@ from everfit.records import (
 from everfit.shield import shield
 from everfit.study.choose import (
     N_BOOT,
+    Judged,
     error_of,
     gain_over,
     judge,
@@ -45,22 +47,22 @@ from everfit.study.choose import (
     propose,
     score_honestly,
 )
+from everfit.study.field import Ground, field_of
 from everfit.study.finish import candidate_name, ranges, refit, refit_seconds, speaks_of, trials
 from everfit.study.own import histories
 from everfit.study.pace import Pace, pace_of
-from everfit.study.portfolio import portfolio
 from everfit.study.race import Course, Keep, Race, Recall
 from everfit.study.search import Search
-from everfit.study.segments import harmed, segments
+from everfit.study.segments import harmed, least_of, segments
 from everfit.study.workspace import lay_out
 from everfit.tasks import Task
 
 FIRST = ("floor", "simple")
 MADE_BY = ("everfit", "lightgbm", "catboost", "scikit-learn", "polars")
 PACK_S = 0.1  # to pack one fold model, load it here and in a fresh process
-SKEWED = 1.0  # of a target's values; the exponential distribution has 2
 # hypotheses that were chosen before: a rougher score will do, since the shadow judges them
 AGAIN_FOLDS, AGAIN_ROWS, AGAIN_DRAWS = (5, 3), 2_000, 50
+LISTS_REFIT_S = 2.0
 SECURE_FOLDS = 2  # of the floor and the simple model, also when the budget is over
 
 
@@ -89,14 +91,16 @@ def study(
     own: Sequence[Hypothesis] = (),
     as_read: Table | None = None,
     again: bool = False,
+    beside: Mapping[str, Table] | None = None,
 ) -> Study:
     """Test hypotheses about models on common folds; propose the best, with an honest score.
 
     ``own`` are hypotheses of the user; ``as_read`` holds the rows of ``table`` before cleaning, and
-    with them the keys of those that read history. With ``again`` only ``own`` are fitted, beside
-    the floor and the simple model that they must beat, and nothing is searched. The study ends
-    early when more trials are not worth their time, and otherwise leaves enough of ``deadline`` for
-    the release. Ctrl-C ends the trials and keeps the best so far.
+    with them the keys of those that read history; ``beside`` are tables beside it, as learners get
+    them. With ``again`` only ``own`` are fitted, beside the floor and the simple model that they
+    must beat, and nothing is searched. The study ends early when more trials are not worth their
+    time, and otherwise leaves enough of ``deadline`` for the release. Ctrl-C ends the trials and
+    keeps the best so far.
 
     Raises
     ------
@@ -107,18 +111,18 @@ def study(
     frame, timed = _marked(own, as_read, order, assessment.split)
     features = task.asks(table, Cut("all", np.array([], int), np.arange(table.n_rows)))
     truth = task.truth(table, problem)
-    pace = pace_of(table.n_rows, len(features.columns), problem.n_outputs, deadline)
+    pace = pace_of(table.n_rows, len(features.columns), _width(problem), deadline)
     n_folds = _again_folds(table.n_rows) if again else pace.n_folds
-    policy = replace(assessment.split, n_folds=n_folds)
-    held = cuts(table, policy, _whole(truth.ids, truth.values, table.n_rows), seed=seed)
-    held = _learnable(held, truth, problem)
-    if policy.kind == "time":
-        held = held[::-1]  # the newest fold first: should time end, it says most about tomorrow
-    lay_out(setting.workspace, features, truth, held, frame, timed=timed)
+    policy, whole = _cut(table, problem, truth, assessment.split, n_folds, task, seed)
+    held = tuple(replace(cut, asked=task.asked(table, problem, cut)) for cut in whole)
+    items, n_items = (beside or {}).get("items"), _n_items(problem)
+    lay_out(
+        setting.workspace, features, truth, held, frame, timed=timed, items=items, n_items=n_items
+    )
     course = Course(
         problem=problem,
         task=task,
-        truth=truth,
+        truth=task.turned_out(table, problem, whole),
         cuts=held,
         n_rows=table.n_rows,
         workspace=setting.workspace,
@@ -126,22 +130,21 @@ def study(
         executor=setting.executor,
         threads=setting.threads,
         seed=seed,
-        data_key=_data_key(table, problem, held, frame),
+        data_key=_data_key(table, problem, held, (frame, items.frame if items else None)),
         recall=setting.recall,
         keep=setting.keep,
         tell=setting.tell,
         groups=group_codes(table, policy),
+        again=again,
     )
     race = Race(course, deadline)
-    ordered = policy.kind == "time"
-    stopped, not_tried = _trials(race, task, features, own, pace, ordered=ordered, again=again)
+    ground = Ground(table, features, items, pace, policy.kind == "time", again)
+    stopped, not_tried = _trials(race, ground, own)
     if not race.standing()[0]:
         raise _nothing_fitted(race, deadline)
     setting.tell("judging", {"stage": "judge"})
     with shield():
-        candidate, record, notes = _conclude(
-            race, features, pace, draws=AGAIN_DRAWS if again else N_BOOT
-        )
+        candidate, record, notes = _conclude(race, ground, whole)
     return Study(
         problem=problem,
         trials=record,
@@ -151,6 +154,33 @@ def study(
         not_tried=(*not_tried, *notes),
         seconds=deadline.spent(),
     )
+
+
+def _n_items(problem: Problem) -> int:
+    return len(problem.labels) if problem.form == "lists" else 0
+
+
+def _width(problem: Problem) -> int:
+    """Values of an answer by which the release grows; of lists histories are packed, no answers."""
+    return 1 if problem.form == "lists" else problem.n_outputs
+
+
+def _cut(
+    table: Table,
+    problem: Problem,
+    truth: Truth,
+    split: SplitPolicy,
+    n_folds: int,
+    task: Task,
+    seed: int,
+) -> tuple[SplitPolicy, tuple[Cut, ...]]:
+    """The policy with its folds, and the whole cuts, all of which can be learnt from and judged."""
+    if problem.form != "lists":  # there the assessment has found out how many cuts can be judged
+        split = replace(split, n_folds=n_folds)
+    whole = cuts(table, split, _whole(truth, table.n_rows, problem), seed=seed)
+    whole = _judgeable(_learnable(whole, truth, problem), table, problem, task)
+    # the newest fold first: should time end, it says most about tomorrow
+    return split, whole[::-1] if split.kind in ("time", "last") else whole
 
 
 def _again_folds(n_rows: int) -> int:
@@ -181,45 +211,20 @@ def _nothing_fitted(race: Race, deadline: Deadline) -> BudgetSpent:
     )
 
 
-def _trials(
-    race: Race,
-    task: Task,
-    features: Table,
-    own: Sequence[Hypothesis],
-    pace: Pace,
-    *,
-    ordered: bool,
-    again: bool,
-) -> tuple[str, list[str]]:
+def _trials(race: Race, ground: Ground, own: Sequence[Hypothesis]) -> tuple[str, list[str]]:
     """Run all stages of trials; why they stopped, and what was not tried."""
-    categories = sum(c.kind not in ("number", "date", "boolean") for c in features.columns)
-    form, n_outputs = race.course.problem.form, race.course.problem.n_outputs
-    listed = portfolio(
-        race.course.n_rows,
-        len(features.columns),
-        categories,
-        form,
-        n_outputs,
-        skewed=form == "values" and _skewed(race.course.truth.values),
-        ordered=ordered,
-    )
-    floors = [
-        Hypothesis(name, name, {}, "the floor: whatever is released must beat it", "floor")
-        for name in task.floors()
-    ]
-    first = [h for h in listed if h.stage == "simple"][:1]
-    rest = [] if again else [h for h in listed if h not in first]
+    pace, field = ground.pace, field_of(race, ground)
 
     def left() -> float:
         return race.deadline.left() - _reserve(race, pace)
 
     try:
-        race.enter([*floors, *first])
+        race.enter(field.first)
         least = race.deadline.left() - pace.least_s
         race.run(lambda: left() if _secured(race) else max(left(), race.deadline.left() - least))
-        race.enter([*own, *rest])
+        race.enter([*own, *field.rest])
         race.run(left)
-        if again:
+        if ground.again:
             unfit = [e for e in race.entries if e.hypothesis.stage not in FIRST and not e.n_folds]
             names = [f"not fitted again: {e.hypothesis.name}; {e.reason}" for e in unfit]
             return "the hypotheses of an earlier version were fitted again", names
@@ -264,20 +269,24 @@ def _reserve(race: Race, pace: Pace) -> float:
 
 
 def _conclude(
-    race: Race, features: Table, pace: Pace, *, draws: int
+    race: Race, ground: Ground, whole: Sequence[Cut]
 ) -> tuple[Candidate, tuple[Any, ...], tuple[str, ...]]:
-    course, metric = race.course, race.course.problem.metric
+    course, metric, pace = race.course, race.course.problem.metric, ground.pace
     judged = judge(race)
     chosen = propose(race, judged)
-    losses = chosen.losses
+    losses, draws = chosen.losses, AGAIN_DRAWS if ground.again else N_BOOT
     score, _ = score_honestly(race, judged, chosen, seconds=pace.score_s, draws=draws)
     left = race.deadline.left() - pace.release_s
+    if course.problem.form == "lists":
+        # a list that lacks the newest interactions is a worse list: a short refit may run over
+        left = max(left, LISTS_REFIT_S)
     members, notes = refit(race, judged, chosen.blend, seconds=left)
     mid = mean_of(losses.values, losses.weight)
     half = 1.96 * error_of(losses, judged)
     shown = course.task.shown(metric, chosen.values, judged.truth.values, judged.truth.weight)
     floor = judged.first("floor")
-    sample = keep_sample(course.workspace, features, judged.truth, chosen.values, seed=course.seed)
+    asked = (ground.table, course.problem, whole[: judged.n_folds])
+    masks = course.task.segments(*asked, losses.ids, least=least_of(len(losses.ids)))
     candidate = Candidate(
         name=candidate_name([member.hypothesis for member in members]),
         members=members,
@@ -288,15 +297,24 @@ def _conclude(
         gain_on_floor=gain_over(race, judged, losses, "floor"),
         gain_on_simple=gain_over(race, judged, losses, "simple"),
         speaks_of=speaks_of(race, judged, members),
-        segments=segments(features, losses),
+        segments=segments(masks, losses),
         harmed=()
         if floor is None
-        else harmed(features, losses, losses_of(race, judged, floor), judged.groups),
+        else harmed(masks, losses, losses_of(race, judged, floor), judged.groups),
         loss_bound=loss_bound(losses.values),
         ranges=ranges(judged, chosen.values, course.problem.form),
-        sample=str(sample),
+        sample=_sample(race, ground, judged, chosen.values),
+        measures=course.task.measures(Answers(judged.truth.ids, chosen.values), *asked),
     )
     return candidate, trials(race, judged), (*filter(None, [chosen.note]), *notes)
+
+
+def _sample(race: Race, ground: Ground, judged: Judged, values: Array) -> str:
+    """The file of judged rows with their answers; none of lists, which are no column of numbers."""
+    if race.course.problem.form == "lists":
+        return ""
+    folder, seed = race.course.workspace, race.course.seed
+    return str(keep_sample(folder, ground.features, judged.truth, values, seed=seed))
 
 
 def _learnable(held: tuple[Cut, ...], truth: Truth, problem: Problem) -> tuple[Cut, ...]:
@@ -313,6 +331,15 @@ def _learnable(held: tuple[Cut, ...], truth: Truth, problem: Problem) -> tuple[C
     return tuple(cut for cut in held if classes(cut) > 1) or held
 
 
+def _judgeable(
+    whole: tuple[Cut, ...], table: Table, problem: Problem, task: Task
+) -> tuple[Cut, ...]:
+    """The cuts after which something came about that answers can be judged by."""
+    if problem.form != "lists":
+        return whole
+    return tuple(cut for cut in whole if len(task.turned_out(table, problem, [cut]).ids)) or whole
+
+
 def _version(name: str) -> str:
     try:
         return version(name)
@@ -322,7 +349,7 @@ def _version(name: str) -> str:
 
 def _time_order(table: Table, policy: SplitPolicy) -> Array | None:
     """The rows by time, oldest first, where they are held out forward in time; None: as is."""
-    if policy.kind != "time" or policy.column is None:
+    if policy.kind not in ("time", "last") or policy.column is None:
         return None
     times = table.frame.select(
         pl.col(policy.column).alias("time"), pl.int_range(pl.len()).alias("row")
@@ -330,27 +357,24 @@ def _time_order(table: Table, policy: SplitPolicy) -> Array | None:
     return np.asarray(times.sort("time", "row")["row"].to_numpy())
 
 
-def _skewed(values: Array) -> bool:
-    """Numbers above 0 with a long tail: their logarithm may be the better target."""
-    if values.min() <= 0:
-        return False
-    centred = values - values.mean()
-    spread = float(np.mean(centred**2))
-    return spread > 0 and float(np.mean(centred**3)) / spread**1.5 > SKEWED
-
-
-def _whole(ids: Any, values: Any, n_rows: int) -> Any:
+def _whole(truth: Truth, n_rows: int, problem: Problem) -> Array | None:
+    """The target of all rows, over which folds are balanced; items of lists need no balance."""
+    if problem.form == "lists":
+        return None
     target = np.full(n_rows, np.nan)
-    target[ids] = values
+    target[truth.ids] = truth.values
     return target
 
 
 def _data_key(
-    table: Table, problem: Problem, held: Sequence[Cut], marked: pl.DataFrame | None
+    table: Table, problem: Problem, held: Sequence[Cut], more: Sequence[pl.DataFrame | None]
 ) -> str:
     digest = hashlib.sha256()
-    if marked is not None:  # what a key had lived through is not in the features
-        digest.update(np.ascontiguousarray(frame_hashes(marked)).tobytes())
+    for frame in more:
+        if frame is None:
+            continue
+        # what a key had lived through, or what an item is, is not in the features
+        digest.update(np.ascontiguousarray(frame_hashes(frame)).tobytes())
     for name in MADE_BY:  # another release may fit, or write, otherwise
         digest.update(f"{name} {_version(name)} ".encode())
     digest.update(np.ascontiguousarray(row_hashes(table)).tobytes())

@@ -41,14 +41,16 @@ def refit(
     else:
         notes.append(
             f"no refit on all rows: it would need about {needed:.1f} s, {max(seconds, 0):.1f} s "
-            "are left; the models of the folds are averaged instead"
+            f"are left; {_instead(race)}"
         )
     members = []
     for entry, share in zip(chosen, blend.shares, strict=True):
         folder = folders.get(entry.number)
-        own = [str(entry.folds[f].folder) for f in range(entry.n_folds)]
+        own = [str(entry.folds[f].folder) for f in range(_averaged(race, entry))]
         if folder is None and needed <= seconds:
-            notes.append(f"{entry.hypothesis.name}: its refit did not end in time; folds averaged")
+            notes.append(
+                f"{entry.hypothesis.name}: its refit did not end in time; {_instead(race)}"
+            )
         members.append(
             Member(
                 trial=entry.number,
@@ -59,6 +61,17 @@ def refit(
             )
         )
     return tuple(members), tuple(notes)
+
+
+def _averaged(race: Race, entry: Entry) -> int:
+    """How many fold models stand for one on all rows; of lists the newest: age costs them most."""
+    return 1 if race.course.problem.form == "lists" else entry.n_folds
+
+
+def _instead(race: Race) -> str:
+    if race.course.problem.form == "lists":
+        return "the model of the newest cut stands in"
+    return "the models of the folds are averaged instead"
 
 
 def refit_seconds(race: Race, entries: Sequence[Entry]) -> float:
@@ -119,6 +132,8 @@ def ranges(judged: Judged, values: Array, form: Form) -> Ranges | None:
     theirs are what the blend was off by in the future of each fit.
     """
     truth, n = judged.truth, len(judged.truth.ids)
+    if form == "lists":
+        return None
     rows = np.arange(n)
     if n > RANGE_ROWS:
         rows = np.random.default_rng(0).choice(n, RANGE_ROWS, replace=False)
@@ -157,7 +172,7 @@ def _trial(race: Race, judged: Judged, entry: Entry, rank: int | None) -> Trial:
         half = 1.96 * error_of(losses, judged)
         mid = mean_of(losses.values, losses.weight)
         loss = Interval(mid - half, mid, mid + half, n=len(losses.values))
-        score = _shown_range(race, judged, judged.values[rank])
+        score = _shown_range(race, judged, judged.values[rank], loss)
     finished = [entry.folds[f] for f in range(entry.n_folds)]
     return Trial(
         number=entry.number,
@@ -175,10 +190,15 @@ def _trial(race: Race, judged: Judged, entry: Entry, rank: int | None) -> Trial:
     )
 
 
-def _shown_range(race: Race, judged: Judged, values: Array) -> Interval:
-    """The metric's range for one fixed set of answers, by a bootstrap of rows."""
+def _shown_range(race: Race, judged: Judged, values: Array, loss: Interval) -> Interval:
+    """The metric's range for one fixed set of answers, by a bootstrap of rows.
+
+    Of lists it is the range of their mean ``loss`` turned over.
+    """
     task, metric = race.course.task, race.course.problem.metric
     truth = judged.truth
+    if race.course.problem.form == "lists":
+        return Interval(1 - loss.high, 1 - loss.mid, 1 - loss.low, n=loss.n)
     n = len(truth.ids)
     size = min(n, SCORE_ROWS)
     rng = np.random.default_rng(race.course.seed)
@@ -211,12 +231,19 @@ def candidate_name(hypotheses: Sequence[Hypothesis]) -> str:
 
 def speaks_of(race: Race, judged: Judged, members: Sequence[Member]) -> str:
     """Which artefact the score is a statement about, in words."""
-    share = 100 * (1 - len(judged.truth.ids) / judged.n_folds / race.course.n_rows)
-    basis = (
-        f"judged on {len(judged.truth.ids)} rows that the fits had not seen "
-        f"({judged.n_folds} fold{'s' if judged.n_folds > 1 else ''}, each fit on {share:.0f}% "
-        "of the rows)"
-    )
+    n, folds = len(judged.truth.ids), judged.n_folds
+    lists = race.course.problem.form == "lists"
+    if lists:
+        cuts = "one cut" if folds == 1 else f"{folds} cuts"
+        basis = f"judged on {n} lists at {cuts}, by what their users met after it"
+    else:
+        share = 100 * (1 - n / folds / race.course.n_rows)
+        basis = (
+            f"judged on {n} rows that the fits had not seen "
+            f"({folds} fold{'s' if folds > 1 else ''}, each fit on {share:.0f}% of the rows)"
+        )
     if all(member.refitted for member in members):
-        return f"the recipe, {basis}; the packed version is that recipe fitted on all rows"
-    return f"the recipe, {basis}; the packed version averages the models of the folds"
+        known = "interactions" if lists else "rows"
+        return f"the recipe, {basis}; the packed version is that recipe fitted on all {known}"
+    instead = "is that of the newest cut" if lists else "averages the models of the folds"
+    return f"the recipe, {basis}; the packed version {instead}"

@@ -17,11 +17,13 @@ from everfit.events import Past, Reads
 from everfit.learners import make
 from everfit.learners.contract import FitBudget, History, answered, reads_of
 from everfit.learners.golden import golden_places, keep_golden
+from everfit.lists.metrics import repeated
 from everfit.plain import as_plain
 from everfit.records import Array, Form
 from everfit.study.workspace import Material, known, pick_up
 
 ALL_ROWS = -1  # the cut that holds nothing back
+SOUND = {"probabilities": "; rows that sum to 1", "lists": "; codes of items, each once a row"}
 
 
 def fit_fold(
@@ -58,6 +60,8 @@ def fit_fold(
         seed,
         weight,
         known_before(history_rows),
+        material.items,
+        material.n_items,
     )
     budget = FitBudget(seconds, threads, rounds, lambda: until - time.monotonic())
 
@@ -73,7 +77,7 @@ def fit_fold(
         asked = material.cuts[cut].asked
         began = time.monotonic()
         values = answered(fitted, material.features.take(asked), known_before(asked))
-        _check(values, len(asked), form, n_outputs)
+        _check(values, len(asked), form, n_outputs, material.n_items)
         predict_us = 1e6 * (time.monotonic() - began) / max(1, len(asked))
         np.savez(temporary / "answers.npz", ids=asked, values=values)
     part = fitted.save(temporary)
@@ -107,17 +111,28 @@ class _Before:
         return self._timeline.before(rows, seen=self._seen, n=self._reads.events)
 
 
-def _check(values: Array, n: int, form: Form, n_outputs: int) -> None:
+def _check(values: Array, n: int, form: Form, n_outputs: int, n_items: int) -> None:
     """Refuse answers that are none, as a learner of another package may give."""
-    shaped = values.shape == (n, n_outputs)
-    sums = form == "values" or (shaped and np.allclose(values.sum(axis=1), 1.0, atol=1e-6))
-    if not shaped or not sums or not np.isfinite(values).all():
+    shaped = values.shape == (n, n_outputs) and bool(np.isfinite(values).all())
+    if shaped and form == "probabilities":
+        shaped = np.allclose(values.sum(axis=1), 1.0, atol=1e-6)
+    if shaped and form == "lists":
+        shaped = _are_lists(values[:, : n_outputs // 2], n_items)
+    if not shaped:
         raise LearnerFailed(
             "the learner's answers cannot be used",
             got=f"shape {values.shape}, {int((~np.isfinite(values)).sum())} not finite",
-            expected=f"finite values of shape {(n, n_outputs)}"
-            + ("; rows that sum to 1" if form == "probabilities" else ""),
+            expected=f"finite values of shape {(n, n_outputs)}" + SOUND.get(form, ""),
         )
+
+
+def _are_lists(codes: Array, n_items: int) -> bool:
+    whole = bool((codes == np.floor(codes)).all())
+    return (
+        whole
+        and bool((codes >= -1).all() and (codes < n_items).all())
+        and not repeated(codes).any()
+    )
 
 
 def _move(temporary: Path, folder: Path) -> None:

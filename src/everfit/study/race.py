@@ -30,8 +30,10 @@ FIRST_SHARE = 0.25  # of the time left: what a hypothesis may use for its first 
 LEAST_S = 0.5  # a fit with less than this cannot even start its libraries' threads
 DISMISS_ALPHA = 0.01  # a hypothesis leaves when its gap to the best is above 0 at this error rate
 SEARCH_COST = 1.2  # the first fold searches for its rounds, then refits: at least this much more
+AGAIN_TIMES = 20.0  # what was expected, at which a fold of a recipe that is fitted again ends
 IMPORT_S = 4.0  # lightgbm, catboost and pandas take up to this long on a busy machine
 WAVE, LAG = 8, 2.0  # hypotheses a wave, and by how many folds a wave lags behind
+MIXED_RIVALS = 2  # of lists: only with so many of the best a blend is looked for
 BLEND_ROWS = 5_000  # to see whether a blend would use a hypothesis, these many rows are enough
 
 Recall = Callable[[str], Path | None]
@@ -57,6 +59,7 @@ class Course:
     keep: Keep
     tell: Callable[[str, Mapping[str, Any]], None]
     groups: Array | None = None  # of all rows: rows of one group are no independent evidence
+    again: bool = False  # hypotheses that were chosen before: a fold that takes long is waited for
 
     def groups_of(self, ids: Array) -> Array | None:
         """The groups of the rows ``ids``."""
@@ -129,7 +132,7 @@ class Race:
             if e.status == "running" and not e.waiting and e.n_folds < len(self.course.cuts)
         ]
         for entry in sorted(open_, key=self._turn):
-            seconds = _seconds(entry, left())
+            seconds = _seconds(entry, left(), again=self.course.again)
             if seconds is not None:
                 return entry, entry.n_folds, seconds
         return None
@@ -269,7 +272,7 @@ class Race:
         entry.status = "dropped"
         entry.reason = (
             f"worse than {best.hypothesis.name} by {gap.low:.3g} to {gap.high:.3g} "
-            f"on {gap.n} common rows, and a blend gives it no weight"
+            f"on {gap.n} common {_units(self.course.problem)}, and a blend gives it no weight"
         )
 
     def _used(self, entry: Entry, rivals: list[Entry], n: int) -> bool:
@@ -283,6 +286,8 @@ class Race:
             truth.values[rows],
             None if truth.weight is None else truth.weight[rows],
         )
+        if self.course.problem.form == "lists":  # a mixture of lists is only worth its cost then
+            rivals = sorted(rivals, key=lambda e: e.loss(n))[:MIXED_RIVALS]
         field_ = [entry, *rivals]
         values = [matched_values(e.answers(n), some) for e in field_]
         blend = greedy(values, some, self.course.task, self.course.problem.metric, steps=12)
@@ -323,6 +328,10 @@ class Race:
         self.jobs.clear()
 
 
+def _units(problem: Problem) -> str:
+    return "units" if problem.form == "lists" else "rows"
+
+
 def matched_values(answers: Answers, truth: Truth) -> Any:
     """The values of ``answers`` at the ids of ``truth``, in order."""
     at = np.searchsorted(answers.ids, truth.ids)
@@ -334,7 +343,7 @@ def with_settings(hypothesis: Hypothesis, entry: Entry) -> Hypothesis:
     return replace(hypothesis, settings=dict(hypothesis.settings) | dict(entry.settings))
 
 
-def _seconds(entry: Entry, remaining: float) -> float | None:
+def _seconds(entry: Entry, remaining: float, *, again: bool = False) -> float | None:
     """What the next fold of ``entry`` may take of the seconds that remain; None: it must wait."""
     stage, fold = entry.hypothesis.stage, entry.n_folds
     if stage == "floor":
@@ -342,14 +351,16 @@ def _seconds(entry: Entry, remaining: float) -> float | None:
         # with other work even this must not be killed
         seconds = remaining
     elif fold == 0:
-        seconds = remaining if stage == "simple" else max(FIRST_SHARE * remaining, 2.0)
+        wait = again or stage == "simple"
+        seconds = remaining if wait else max(FIRST_SHARE * remaining, 2.0)
     else:
         expected = max(entry.folds[f].job_s for f in range(fold))
         expected /= 1.0 if fold > 1 else SEARCH_COST
         if expected > remaining:
             return None
-        # a fresh process imports its libraries inside this time
-        seconds = max(3.0 * expected, IMPORT_S)
+        # a fresh process imports its libraries inside this time; a recipe that is fitted again has
+        # nobody to make room for, and must not be lost because the machine was busy for a while
+        seconds = max((AGAIN_TIMES if again else 3.0) * expected, IMPORT_S)
     seconds = min(seconds, remaining)
     enough = seconds >= LEAST_S or (fold == 0 and stage == "simple")
     return seconds if enough else None

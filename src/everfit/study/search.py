@@ -9,7 +9,7 @@ from typing import Any
 from everfit.records import Hypothesis
 from everfit.study.choose import choose_blend, error_of, judge, losses_of, thinned
 from everfit.study.entry import Entry
-from everfit.study.portfolio import Gene, genes
+from everfit.study.field.portfolio import Gene, genes
 from everfit.study.race import BLEND_ROWS, Race
 from everfit.study.worth import worth
 

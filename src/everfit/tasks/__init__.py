@@ -9,12 +9,13 @@ from everfit.errors import UsageError, near
 from everfit.named import by_name
 from everfit.tasks.classify import Classify
 from everfit.tasks.contract import Task
+from everfit.tasks.recommend import Recommend
 from everfit.tasks.regress import Regress
 
 __all__ = ["TASKS", "Task", "pick"]
 
 
-_ALL: tuple[Task, ...] = (Classify(), Regress())
+_ALL: tuple[Task, ...] = (Classify(), Regress(), Recommend())
 TASKS: Mapping[str, Task] = by_name("task", _ALL)
 
 

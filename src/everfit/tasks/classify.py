@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from everfit.data.table import Table
-from everfit.errors import TargetUnusable, UsageError
+from everfit.errors import TargetUnusable
 from everfit.evidence.auc import auc
 from everfit.evidence.calibration import apply_calibration, fit_calibration
 from everfit.records import Answers, Array, Cut, Form, Losses, Problem, Truth
@@ -20,7 +20,7 @@ MAX_CLASSES = 1_000
 EPSILON = 1e-15  # probabilities are clipped here before a logarithm
 
 
-class Classify:
+class Classify(rows.RowTask):
     """Classes as targets; the primary loss is the log loss of the true class, per row.
 
     Examples
@@ -47,7 +47,14 @@ class Classify:
             return True, f"{column.name!r} has {distinct} distinct whole numbers"
         return False, f"{column.name!r} is a number with {distinct} distinct values"
 
-    def problem(self, table: Table, target: str, *, metric: str | None = None) -> Problem:
+    def problem(
+        self,
+        table: Table,
+        target: str,
+        *,
+        metric: str | None = None,
+        beside: Mapping[str, Table] | None = None,
+    ) -> Problem:
         """Classes in a fixed order: numbers by size, words by letters."""
         column = table.column(target)
         known = table.frame[target].drop_nulls()
@@ -63,12 +70,12 @@ class Classify:
             )
         rows.require_rows(rows_known, target)
         counts = known.value_counts(sort=True)
-        labels, label_type = _labels(known, column.levels)
+        labels, label_type = labels_of(known, column.levels)
         _require_classes(target, labels, counts)
         return Problem(
             task=self.name,
             target=target,
-            metric=_known_metric(metric, self.metrics),
+            metric=rows.known_metric(metric, self.metrics),
             form=self.form,
             labels=labels,
             label_type=label_type,
@@ -137,6 +144,10 @@ class Classify:
         _, p, code, weight = rows.matched(answers, truth)
         return fit_calibration(p, code.astype(np.int64), weight=weight)
 
+    def recalibrate(self, answers: Answers, truth: Truth) -> Mapping[str, float]:
+        """As :meth:`calibrate`: a temperature and, of two classes, a bias."""
+        return self.calibrate(answers, truth)
+
     def adjust(self, values: Array, calibration: Mapping[str, float]) -> Array:
         """Probabilities with the temperature applied."""
         return apply_calibration(values, calibration) if calibration else values
@@ -155,9 +166,10 @@ def label_words(values: pl.Series, label_type: str) -> pl.Series:
     return values.cast(pl.String)
 
 
-def _labels(
+def labels_of(
     known: pl.Series, levels: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Literal["str", "int", "float", "bool"]]:
+    """Distinct known values as words in a fixed order, and the type they are given back in."""
     distinct = known.unique().sort()
     if known.dtype == pl.Boolean:
         return ("false", "true"), "bool"
@@ -194,19 +206,6 @@ def _require_classes(target: str, labels: tuple[str, ...], counts: pl.DataFrame)
             expected="at least two rows in at least two classes",
             do="add rows of that class, or leave its rows out",
         )
-
-
-def _known_metric(metric: str | None, metrics: tuple[str, ...]) -> str:
-    if metric is None:
-        return metrics[0]
-    if metric not in metrics:
-        raise UsageError(
-            f"there is no metric called {metric!r} for this task",
-            got=repr(metric),
-            expected=", ".join(metrics),
-            do="give one of these, or leave it out",
-        )
-    return metric
 
 
 def _area(p: Array, code: Array, weight: Array | None) -> float:

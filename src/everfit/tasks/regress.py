@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 
 from everfit.data.table import Table
-from everfit.errors import TargetUnusable, UsageError
+from everfit.errors import TargetUnusable
+from everfit.evidence.affine import apply_affine, fit_affine
 from everfit.records import Answers, Array, Cut, Form, Losses, Problem, Truth
 from everfit.tasks import rows
 
 
-class Regress:
+class Regress(rows.RowTask):
     """Numbers as targets; the primary loss is the squared error, per row.
 
     Examples
@@ -33,7 +34,14 @@ class Regress:
             return True, f"{column.name!r} is a number"
         return False, f"{column.name!r} is of kind {column.kind}"
 
-    def problem(self, table: Table, target: str, *, metric: str | None = None) -> Problem:
+    def problem(
+        self,
+        table: Table,
+        target: str,
+        *,
+        metric: str | None = None,
+        beside: Mapping[str, Table] | None = None,
+    ) -> Problem:
         """The problem of predicting a number."""
         values = table.frame[target]
         if not values.dtype.is_numeric():
@@ -61,17 +69,10 @@ class Regress:
                 expected="at least two values",
                 do="name another target",
             )
-        if metric is not None and metric not in self.metrics:
-            raise UsageError(
-                f"there is no metric called {metric!r} for this task",
-                got=repr(metric),
-                expected=", ".join(self.metrics),
-                do="give one of these, or leave it out",
-            )
         return Problem(
             task=self.name,
             target=target,
-            metric=metric or self.metrics[0],
+            metric=rows.known_metric(metric, self.metrics),
             form=self.form,
             label_type="int" if values.dtype.is_integer() else "float",
             **rows.roles(table),
@@ -121,9 +122,14 @@ class Regress:
         """Nothing: least squares leaves the mean where it is."""
         return {}
 
+    def recalibrate(self, answers: Answers, truth: Truth) -> Mapping[str, float]:
+        """A scale and a shift, when they lower the squared error on rows not fitted to."""
+        _, value, true, weight = rows.matched(answers, truth)
+        return fit_affine(value[:, 0], true, weight=weight)
+
     def adjust(self, values: Array, calibration: Mapping[str, float]) -> Array:
-        """``values`` as they are."""
-        return values
+        """``scale * values + shift``."""
+        return apply_affine(values, calibration)
 
     def floors(self) -> tuple[str, ...]:
         """The mean of the target."""

@@ -18,6 +18,7 @@ from everfit.watch.findings.outcomes import label_drift, outcome_findings
 from everfit.watch.findings.sound import quiet_state, traffic_findings
 from everfit.watch.findings.words import ranged
 from everfit.watch.findings.words import windows as counted
+from everfit.watch.lists import list_findings
 from everfit.watch.measured import degradation, floor, measured
 from everfit.watch.reference import Reference, from_record
 from everfit.watch.regimes import regime
@@ -60,6 +61,7 @@ def watch(
         findings += traffic_findings(mine, reference, now=now, window_s=upkeep.window_s)
     filler = upkeep.missing_outcome
     findings += outcome_findings(_of(matured, version), reference, filler=filler)
+    findings += list_findings([w for w in ordered if w.kind == "asked"], matured, version=number)
     losses = measured(matured, version=number)
     rung = _rung(matured, upkeep, number)
     bound = _bound(matured, version)

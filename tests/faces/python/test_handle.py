@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 import everfit
@@ -101,3 +102,14 @@ def test_an_assessment_is_kept_when_a_name_a_store_or_a_wish_is_given(
     everfit.assess("x.csv", "y", progress="none", **given)  # type: ignore[arg-type]
 
     assert house.saved == [kept]
+
+
+def test_users_items_and_a_frame_of_items_reach_the_loop(house: FakeHouse) -> None:
+    items = pl.DataFrame({"i": ["a"], "about": ["a drama"]})
+
+    everfit.run("r.csv", task="recommend", user="u", item="i", time="t", items=items, name="shop")
+
+    request = house.requests[-1]
+    assert (request.target, request.task) == ("i", "recommend")
+    assert request.roles == {"u": "group", "t": "time"}
+    assert request.beside["items"] is items

@@ -152,3 +152,41 @@ def test_trials_without_a_score_do_not_break_the_block() -> None:
     bare = Trial(1, Hypothesis("odd", "odd"), "done")
 
     assert "Verdict" in final_block(result(study=study(trials=(bare,))))
+
+
+def test_a_floor_that_serves_is_called_one() -> None:
+    idea = Hypothesis("popular, 30 days", "popular", stage="floor")
+    floor = replace(trial(4, "", 0.3), hypothesis=idea)
+    alone = replace(study().candidate, members=(Member(4, idea, 1.0, ("a",), True),))
+
+    text = final_block(result(study=study(candidate=alone, trials=(floor, trial(1, "EASE", 0.29)))))
+
+    assert "Choice   What must be beaten, for nothing that was tried is better" in text
+
+
+def test_further_measures_stand_in_one_sentence() -> None:
+    measures = {
+        "ndcg@10": 0.34,
+        "recall@20": 0.159,
+        "ndcg@10 of new users": 0.4,
+        "coverage@10": 0.07,
+    }
+    lists = replace(study().problem, task="recommend", metric="ndcg", form="lists", group="user_id")
+    told = replace(study().candidate, measures=measures)
+
+    text = final_block(result(study=study(problem=lists, candidate=told)))
+
+    assert "Also     recall@20 0.159; ndcg@10 of new users 0.4; coverage@10 0.07." in text
+    assert "Also" not in final_block(result())
+
+
+def test_lists_are_told_in_words_of_lists() -> None:
+    lists = replace(study().problem, task="recommend", metric="ndcg", form="lists", group="user_id")
+
+    text = final_block(result(study=study(problem=lists)))
+
+    assert "per list" in text
+    assert "3,120 lists" in text
+    assert "than the other lists" in text
+    assert "everfit recommend churn --user NAME" in text
+    assert "row" not in text

@@ -38,9 +38,27 @@ def asymptotic_band(values: ArrayLike, *, alpha: float = 0.05, tightest_at: int 
     n, mid = running(x)
     # (n,) the variance so far; a rounding error must not make it negative
     variance = np.maximum(np.cumsum(x**2) / n - mid**2, 0.0)
+    return asymptotic_running(mid, variance, alpha=alpha, tightest_at=tightest_at)
+
+
+def asymptotic_running(
+    mid: Floats, variance: Floats, *, alpha: float = 0.05, tightest_at: int = 1000
+) -> Band:
+    """The same for any estimate that is a mean in the limit: its value and variance so far (n,).
+
+    ``variance`` is that of one row's share in the estimate (its influence), not of the estimate.
+    Where either is NaN the range is open.
+
+    Raises
+    ------
+    UsageError : ``tightest_at`` below 1
+    """
+    n = np.arange(1.0, len(mid) + 1)
     reach = np.sqrt(variance) * _two_sided(n, _rate(alpha, tightest_at), alpha) / n
-    reach = np.where(n < BURN_IN, math.inf, reach)
-    return Band(mid - reach, mid, mid + reach, n, 1 - alpha)
+    open_yet = (n < BURN_IN) | np.isnan(reach) | np.isnan(mid)
+    low = np.where(open_yet, -math.inf, mid - reach)
+    high = np.where(open_yet, math.inf, mid + reach)
+    return Band(low, mid, high, n, 1 - alpha)
 
 
 def asymptotic_batches(

@@ -13,6 +13,7 @@ import typer
 from everfit.faces.cli import everywhere, taking
 from everfit.faces.cli.everywhere import Face, with_face
 from everfit.faces.cli.keeping.commands import add as add_keeping
+from everfit.faces.cli.listing.commands import add as add_listing
 from everfit.faces.cli.options import (
     Alpha,
     Budget,
@@ -20,6 +21,8 @@ from everfit.faces.cli.options import (
     Group,
     Guardrail,
     Header,
+    Item,
+    Items,
     Kinds,
     Latency,
     Learners,
@@ -37,6 +40,7 @@ from everfit.faces.cli.options import (
     Task,
     Time,
     Use,
+    User,
     Weight,
     Yes,
 )
@@ -111,6 +115,9 @@ def run(
     time: Time = None,
     group: Group = None,
     weight: Weight = None,
+    user: User = None,
+    item: Item = None,
+    items: Items = None,
     drop: Drop = None,
     header: Header = None,
     names: Names = None,
@@ -128,7 +135,7 @@ def run(
     """Assess the data, study models, release the best one that passes the gates."""
     from everfit.faces.cli.running import Asked, do_run
 
-    columns = {"time": time, "group": group, "weight": weight}
+    columns = {"time": time, "group": group, "weight": weight, "user": user, "item": item}
     limits = {
         "alpha": alpha,
         "latency_ms": latency_ms,
@@ -152,6 +159,7 @@ def run(
         task,
         learner or [],
         limits,
+        items,
     )
     do_run(face, asked)
 
@@ -169,6 +177,9 @@ def assess(
     time: Time = None,
     group: Group = None,
     weight: Weight = None,
+    user: User = None,
+    item: Item = None,
+    items: Items = None,
     drop: Drop = None,
     header: Header = None,
     names: Names = None,
@@ -180,7 +191,7 @@ def assess(
     """Say what is in the data, what must be done about it, and how it will be split."""
     from everfit.faces.cli.running import Asked, do_assess
 
-    columns = {"time": time, "group": group, "weight": weight}
+    columns = {"time": time, "group": group, "weight": weight, "user": user, "item": item}
     asked = Asked(
         source,
         target,
@@ -198,6 +209,7 @@ def assess(
         task,
         [],
         {},
+        items,
     )
     do_assess(face, asked)
 
@@ -341,6 +353,7 @@ def rollback(
     do_rollback(face, model, to, reason, yes=yes)
 
 
+add_listing(app)
 add_serving(app)
 add_turning(app)
 add_keeping(app)

@@ -82,7 +82,7 @@ def do_leaderboard(face: Face, model: str, version: str | None, *, why: bool) ->
         return
     rows_ = board.rows_of(study)
     table = board.cells(rows_)
-    head = board.head(study.problem.metric)
+    head = board.head(study.problem.metric, form=study.problem.form)
     lines = grid(head, table, right=(0, 2), flexible=1, indent=0, width=face.width)
     made_of = board.members_text(study.candidate)
     blend = ["", *filled("blend", made_of, indent=7)] if made_of else []

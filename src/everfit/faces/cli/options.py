@@ -59,6 +59,33 @@ Time = Annotated[
         "--time", metavar="COL", help="Column that orders the rows in time.", rich_help_panel=DATA
     ),
 ]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        metavar="COL",
+        help="Column of the users, for --task recommend.",
+        rich_help_panel=DATA,
+    ),
+]
+Item = Annotated[
+    str | None,
+    typer.Option(
+        "--item",
+        metavar="COL",
+        help="Column of the items that they met: the target of --task recommend.",
+        rich_help_panel=DATA,
+    ),
+]
+Items = Annotated[
+    str | None,
+    typer.Option(
+        "--items",
+        metavar="SOURCE",
+        help="Table of what the items are, with the column of --item as its key.",
+        rich_help_panel=DATA,
+    ),
+]
 Group = Annotated[
     str | None,
     typer.Option(
@@ -120,7 +147,8 @@ Metric = Annotated[
     str | None,
     typer.Option(
         "--metric",
-        help="What is optimised and shown: log_loss, auc, accuracy, brier; rmse, mae, r2.",
+        help="What is optimised and shown: log_loss, auc, accuracy, brier; rmse, mae, r2; "
+        "ndcg, recall, hit.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -128,7 +156,8 @@ Task = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="Kind of question: classify or regress. (default: found out)",
+        help="Kind of question: classify, regress or recommend; the last one is never found out "
+        "by itself. (default: found out)",
         rich_help_panel=SEARCH,
     ),
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from everfit.errors import UsageError
+from everfit.faces.asked import one_item
 from everfit.faces.cli.everywhere import Face, pairs
 from everfit.faces.cli.opening import house_of, polite_stop, settings_of
 from everfit.faces.progress import teller
@@ -45,6 +46,7 @@ class Asked:
     task: str | None = None
     learners: list[str] = field(default_factory=list)
     limits: Mapping[str, float | None] = field(default_factory=dict)
+    items: str | None = None
 
 
 def do_run(face: Face, asked: Asked) -> None:
@@ -107,6 +109,7 @@ def request_of(asked: Asked, settings: Settings, face: Face) -> Request:
     plan = plan_run(settings, name, {**_said(asked), "source": asked_source})
     values = dict(plan.values)
     source, target = values.pop("source", None), values.pop("target", None)
+    beside = {"items": values.pop("items")} if "items" in values else {}
     if source is None:
         raise UsageError(
             "no source is named",
@@ -115,12 +118,24 @@ def request_of(asked: Asked, settings: Settings, face: Face) -> Request:
         )
     if target is None:
         raise UsageError(
-            "no target is named", expected="the column to predict", do="add --target NAME"
+            "no target is named", expected="the column to predict", do=_missing(values)
         )
     if "budget" in values:
         values["budget_s"] = values.pop("budget")
     # what nobody set keeps the request's own default
-    return Request(source, target, name=name, policy=plan.policy, started=face.started, **values)
+    return Request(
+        source,
+        target,
+        name=name,
+        policy=plan.policy,
+        started=face.started,
+        beside=beside,
+        **values,
+    )
+
+
+def _missing(values: Mapping[str, Any]) -> str:
+    return "add --item NAME" if values.get("task") == "recommend" else "add --target NAME"
 
 
 def _is_model(source: str | None, settings: Settings) -> bool:
@@ -130,8 +145,9 @@ def _is_model(source: str | None, settings: Settings) -> bool:
 def _said(asked: Asked) -> dict[str, Any]:
     roles = pairs(asked.roles, "--role")
     for role, column in asked.columns.items():
-        if column is not None:
-            roles[column] = role
+        if column is not None and role != "item":
+            roles[column] = "group" if role == "user" else role
+    target = one_item(asked.target, asked.columns.get("user"), asked.columns.get("item"))
     roles.update(dict.fromkeys(asked.drop, "ignore"))
     if asked.names is not None and asked.header:
         raise UsageError(
@@ -139,7 +155,8 @@ def _said(asked: Asked) -> dict[str, Any]:
             do="leave --header out: --names is for files without names",
         )
     return {
-        "target": asked.target,
+        "target": target,
+        "items": asked.items,
         "kinds": pairs(asked.kinds, "--kind") or None,
         "roles": roles or None,
         "header": asked.names if asked.names is not None else asked.header,

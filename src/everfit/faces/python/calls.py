@@ -10,6 +10,7 @@ from typing import Any
 
 from everfit import wire
 from everfit.errors import UsageError
+from everfit.faces.asked import one_item
 from everfit.faces.progress import Mode, teller
 from everfit.faces.python.model import Model
 from everfit.loop import Request
@@ -33,6 +34,9 @@ def run(
     time: str | None = None,
     group: str | None = None,
     weight: str | None = None,
+    user: str | None = None,
+    item: str | None = None,
+    items: Any = None,
     drop: Sequence[str] = (),
     header: bool | Sequence[str] | None = None,
     query: str | None = None,
@@ -49,6 +53,8 @@ def run(
     source : path, pattern, database URL, pandas or Polars frame, Arrow table, dict of lists
     target : the column to predict
     name : of the model; a run on a known name makes a challenger
+    user, item, items : for ``task="recommend"``: the columns of users and items, and a table of
+        what the items are, with the items' column as its key
     budget : time for everything: seconds, or a text such as ``"60s"``; 60 s by default
     learners : scikit-learn-compatible estimators, or ``"path.py:Class"``, that join the race
     policy : limits of a promotion; of a ``Policy`` those that differ from the defaults, of a dict
@@ -63,19 +69,19 @@ def run(
     settings = read_settings(config)
     given = {
         "source": source if isinstance(source, str) else None,
-        "target": target,
+        "target": one_item(target, user, item),
         "budget": budget,
         "seed": seed,
         "metric": metric,
         "task": task,
         "kinds": kinds,
-        "roles": roles_of(roles, time, group, weight, drop),
+        "roles": roles_of(roles, time, user or group, weight, drop),
         "header": header,
         "query": query,
         "learners": learners,
         **_limits(policy),
     }
-    request = request_of(settings, name, source, given, started)
+    request = request_of(settings, name, source, given, started, items=items)
     tell = teller(mode_of(progress), sys.stderr, budget_s=request.budget_s, started=started)
     with wire.house(store=store or settings.store, settings=settings) as house, tell:
         result = house.run(request, tell)
@@ -84,7 +90,7 @@ def run(
 
 def assess(
     source: Any,
-    target: str,
+    target: str | None = None,
     *,
     name: str | None = None,
     seed: int | None = None,
@@ -95,6 +101,9 @@ def assess(
     time: str | None = None,
     group: str | None = None,
     weight: str | None = None,
+    user: str | None = None,
+    item: str | None = None,
+    items: Any = None,
     drop: Sequence[str] = (),
     header: bool | Sequence[str] | None = None,
     query: str | None = None,
@@ -116,16 +125,16 @@ def assess(
     settings = read_settings(config)
     given = {
         "source": source if isinstance(source, str) else None,
-        "target": target,
+        "target": one_item(target, user, item),
         "seed": seed,
         "metric": metric,
         "task": task,
         "kinds": kinds,
-        "roles": roles_of(roles, time, group, weight, drop),
+        "roles": roles_of(roles, time, user or group, weight, drop),
         "header": header,
         "query": query,
     }
-    request = request_of(settings, name, source, given, started)
+    request = request_of(settings, name, source, given, started, items=items)
     tell = teller(mode_of(progress), sys.stderr, budget_s=request.budget_s, started=started)
     if save is None:
         save = name is not None or store is not None
@@ -152,7 +161,13 @@ def models(*, store: str | Path | None = None) -> list[str]:
 
 
 def request_of(
-    settings: Settings, name: str | None, source: Any, given: Mapping[str, Any], started: float
+    settings: Settings,
+    name: str | None,
+    source: Any,
+    given: Mapping[str, Any],
+    started: float,
+    *,
+    items: Any = None,
 ) -> Request:
     """What is asked of the loop: call, environment and settings file in one.
 
@@ -164,7 +179,8 @@ def request_of(
     values = dict(plan.values)
     place = values.pop("source", None)
     data = source if source is not None else place
-    target = values.pop("target", None)
+    target, told = values.pop("target", None), values.pop("items", None)
+    beside = items if items is not None else told
     if data is None or target is None:
         raise UsageError(
             f"no {'source' if data is None else 'target'} is named",
@@ -175,7 +191,15 @@ def request_of(
         values["budget_s"] = values.pop("budget")
     if hasattr(data, "__fspath__"):
         data = str(data)
-    return Request(data, target, name=name, policy=plan.policy, started=started, **values)
+    return Request(
+        data,
+        target,
+        name=name,
+        policy=plan.policy,
+        started=started,
+        beside={} if beside is None else {"items": beside},
+        **values,
+    )
 
 
 def roles_of(

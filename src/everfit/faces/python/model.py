@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ from everfit.house import Comparison
 from everfit.loop import RunResult
 from everfit.records import Array, Decision, Problem, Study, Version
 from everfit.serve import Answer, Scorer
+from everfit.serve.lists.listed import Listed, Wanted
+from everfit.serve.lists.lists import Lists
 from everfit.serve.misfits import Misfits, with_defaults
 from everfit.settings import read_settings
 
@@ -61,6 +63,7 @@ class Model:
         self._result = result
         self._budget_s = budget_s
         self._loaded: Scorer | None = None
+        self._listing: Lists | None = None
 
     @classmethod
     def of_run(cls, result: RunResult, place: str, budget_s: float) -> Model:
@@ -71,9 +74,12 @@ class Model:
     def of_store(cls, name: str, version: str | None, store: str | Path | None) -> Model:
         """The model as the store has it."""
         with wire.house(store=store) as house:
-            found, scorer = scorer_of(house, name, version)
+            found = house.version(name, version)
             model = cls(name, found, house.place)
-        model._loaded = scorer
+            if found.problem.form == "lists":
+                _, model._listing = house.lists(name, version)
+            else:
+                _, model._loaded = scorer_of(house, name, version)
         return model
 
     @property
@@ -161,6 +167,50 @@ class Model:
             values = self._values(scorer, given.rows, history)
         return outgoing_probabilities(given, labels, values)
 
+    def recommend(
+        self,
+        user: Any = None,
+        *,
+        history: Sequence[Any] | None = None,
+        k: int = 10,
+        allowed: Iterable[Any] | None = None,
+        blocked: Iterable[Any] = (),
+        again: bool = False,
+        why: bool = False,
+    ) -> Listed:
+        """The best items for ``user``, or for somebody who met ``history``, oldest first.
+
+        Whoever is not known gets what is popular; ``fallback`` of the answer then says so.
+
+        Parameters
+        ----------
+        k : how many items; fewer come when fewer may be shown
+        allowed, blocked : the only items that may be shown, and those that may not
+        again : items that were met before may be shown
+        why : ``because`` of the answer then says which past items speak for each
+
+        Raises
+        ------
+        Refused : the model answers rows, or has no version that passed its gates
+        UsageError : ``k`` is no whole number from 1
+        """
+        wanted, lists = Wanted(k, allowed, blocked, again), self._lists()
+        listed = lists.top(user, history=history, wanted=wanted)
+        return lists.with_reasons(listed, user, history=history) if why else listed
+
+    def similar(
+        self, item: Any, *, k: int = 10, allowed: Iterable[Any] | None = None,
+        blocked: Iterable[Any] = (),
+    ) -> Listed:  # fmt: skip
+        """The items nearest to ``item``; parameters and errors as for :meth:`recommend`."""
+        return self._lists().similar(item, wanted=Wanted(k, allowed, blocked))
+
+    def because(
+        self, item: Any, user: Any = None, *, history: Sequence[Any] | None = None
+    ) -> list[tuple[Any, float]]:
+        """The items met before that speak for ``item``, with shares; empty when none does."""
+        return self._lists().because(item, user, history=history)
+
     def why(self, *, last: int | None = None) -> str:
         """The ledger in words, newest first; ``last`` decisions of it when given."""
         with wire.house(store=self.store) as house:
@@ -186,11 +236,8 @@ class Model:
         """
         with wire.house(store=self.store) as house:
             decision = house.rollback(self.name, to=to, by="person", reason=reason)
-            self._version, self._loaded, self._result = (
-                house.version(self.name, "champion"),
-                None,
-                None,
-            )
+            self._version = house.version(self.name, "champion")
+            self._loaded = self._listing = self._result = None
         return decision
 
     def pause(self, *, reason: str = "") -> Decision:
@@ -243,6 +290,13 @@ class Model:
             with wire.house(store=self.store) as house:
                 _, self._loaded = scorer_of(house, self.name, self._version.name)
         return self._loaded
+
+    def _lists(self) -> Lists:
+        """The version that answers with lists, opened once."""
+        if self._listing is None:
+            with wire.house(store=self.store) as house:
+                _, self._listing = house.lists(self.name, self.version)
+        return self._listing
 
     def _values(self, scorer: Scorer, rows: Any, history: Sequence[Any] | None) -> Array:
         """Answers (n, outputs) to rows of a frame or a place; one warning for what did not fit."""

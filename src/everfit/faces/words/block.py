@@ -22,6 +22,7 @@ WORST = 2  # segments named under Watch
 FINDINGS = 3  # findings named under Watch
 CORRECTED = "(#1 is corrected for having been chosen, the others are not)"
 SIMPLE_KEPT = "The simple model, for none of the others is better than it beyond noise."
+FLOOR_KEPT = "What must be beaten, for nothing that was tried is better than it beyond noise."
 SERVES = ("released", "promoted")  # kinds of decisions after which the version serves
 
 
@@ -36,7 +37,7 @@ def final_block(result: RunResult, *, budget_s: float | None = None, width: int 
     rows = board.short(board.rows_of(study))
     note = f"← {result.version.name}" if result.version is not None else ""
     lines += grid(
-        board.head(study.problem.metric),
+        board.head(study.problem.metric, form=study.problem.form),
         board.cells(rows, note),
         right=(0, 2),
         flexible=1,
@@ -53,6 +54,9 @@ def final_block(result: RunResult, *, budget_s: float | None = None, width: int 
     made_of = board.members_text(study.candidate)
     lines += filled("Blend", f"{made_of}.") if made_of else []
     lines += filled("Choice", SIMPLE_KEPT) if simple_kept(study) else []
+    lines += filled("Choice", FLOOR_KEPT) if floor_kept(study) else []
+    also = measures_text(study)
+    lines += filled("Also", also) if also else []
     watch = watch_list(result)
     for position, text in enumerate(watch):
         lines += filled("" if position else "Watch", text)
@@ -87,14 +91,31 @@ def simple_kept(study: Study) -> bool:
     return any(loss < own for number, loss in lost.items() if number not in chosen)
 
 
+def floor_kept(study: Study) -> bool:
+    """Whether what must be beaten is what is proposed."""
+    return all(member.hypothesis.stage == "floor" for member in study.candidate.members)
+
+
+def measures_text(study: Study) -> str:
+    """Further measures of the judged answers in one sentence; nothing where there are none."""
+    own = study.problem.metric
+    told = [
+        f"{name} {value:,.3g}"
+        for name, value in study.candidate.measures.items()
+        if name.partition("@")[0] != own or " of " in name
+    ]
+    return f"{'; '.join(told)}." if told else ""
+
+
 def watch_list(result: RunResult) -> list[str]:
     """The worst segments and the findings that a person should know, most important first."""
     candidate = result.study.candidate
     worse = [s for s in candidate.segments if s.gap.low > 0]
     worse.sort(key=lambda s: s.gap.mid, reverse=True)
     loss = loss_name(result.study.problem.metric)
-    texts = [segment_text(s, loss, "than by the floor") for s in candidate.harmed[:WORST]]
-    texts += [segment_text(s, loss) for s in worse[:WORST]]
+    unit = "list" if result.study.problem.form == "lists" else "row"
+    texts = [segment_text(s, loss, "than by the floor", unit) for s in candidate.harmed[:WORST]]
+    texts += [segment_text(s, loss, f"than the other {unit}s", unit) for s in worse[:WORST]]
     grave = [f for f in worst_first(result.assessment.findings) if f.severity != "info"]
     texts += [f.headline.rstrip(".") + "." for f in grave[:FINDINGS]]
     if len(grave) > FINDINGS:
@@ -102,12 +123,14 @@ def watch_list(result: RunResult) -> list[str]:
     return texts
 
 
-def segment_text(segment: Segment, loss: str, than: str = "than the other rows") -> str:
-    """A segment that is served worse, by how much, with its rows."""
+def segment_text(
+    segment: Segment, loss: str, than: str = "than the other rows", unit: str = "row"
+) -> str:
+    """A segment that is served worse, by how much, with its rows, or what else is judged."""
     gap, places = segment.gap, decimals([segment.gap])
     return (
         f"Segment {segment.name} is served worse {than}: {loss} higher by "
-        f"{number(gap.mid, places)} ({ends(gap, places)}), {counted(segment.n, 'row')}."
+        f"{number(gap.mid, places)} ({ends(gap, places)}), {counted(segment.n, unit)}."
     )
 
 
@@ -116,7 +139,9 @@ def next_steps(result: RunResult) -> list[tuple[str, str]]:
     model = result.model
     steps = [(f"everfit why {model}", "why this model")]
     if result.champion is not None:
-        steps.insert(0, (f"everfit predict {model} NEW.csv", "use it"))
+        lists = result.study.problem.form == "lists"
+        use = f"recommend {model} --user NAME" if lists else f"predict {model} NEW.csv"
+        steps.insert(0, (f"everfit {use}", "use it"))
     if result.version is not None and result.champion is not None:
         if result.version.number != result.champion.number:
             names = f"{result.champion.name} {result.version.name}"

@@ -89,9 +89,10 @@ def members_text(candidate: Candidate) -> str:
     return "; ".join(f"{member.weight:.0%} {member.hypothesis.name}" for member in ordered)
 
 
-def head(metric: str) -> list[str]:
+def head(metric: str, *, form: str = "") -> list[str]:
     """Names of the columns that :func:`cells` fills."""
-    return ["#", "trial", metric_name(metric), "95% range", "fit", "per row", ""]
+    cost = "per list" if form == "lists" else "per row"
+    return ["#", "trial", metric_name(metric), "95% range", "fit", cost, ""]
 
 
 def cells(rows: tuple[Row, ...], note: str = "") -> list[list[str]]:

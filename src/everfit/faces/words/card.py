@@ -30,7 +30,7 @@ def card_html(
         f"<p><b>{_esc(version.model)} {version.name}</b> · {_esc(version.state)} · predicts "
         f"<code>{_esc(version.problem.target)}</code><br>",
         f"{_esc(metric)} <b>{number(score.mid)}</b>, 95% range {span(score)}"
-        + (f", {score.n:,} rows" if score.n else "")
+        + (f", {score.n:,} {_units(version)}" if score.n else "")
         + "</p>",
     ]
     if rows:
@@ -41,6 +41,10 @@ def card_html(
         items = "".join(f"<li>{_esc(note)}</li>" for note in notes)
         parts.append(f"<details><summary>What to watch</summary><ul>{items}</ul></details>")
     return "".join([*parts, "</div>"])
+
+
+def _units(version: Version) -> str:
+    return "lists" if version.problem.form == "lists" else "rows"
 
 
 def _table(rows: tuple[Row, ...], version: Version) -> str:

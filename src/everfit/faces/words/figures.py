@@ -151,8 +151,8 @@ def ends(interval: Interval, places: int) -> str:
     return f"{number(interval.low, places)} to {number(interval.high, places)}"
 
 
-def in_words(interval: Interval, unit: str = "") -> str:
-    """A number with its range and rows for a sentence.
+def in_words(interval: Interval, unit: str = "", *, counts: str = "row") -> str:
+    """A number with its range and rows for a sentence, or with what else was counted.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def in_words(interval: Interval, unit: str = "") -> str:
     '0.847 (95% range 0.836 to 0.858), 9,612 rows'
     """
     places = decimals([interval])
-    rows = f", {counted(interval.n, 'row')}" if interval.n else ""
+    rows = f", {counted(interval.n, counts)}" if interval.n else ""
     share = (
         f"{interval.level:.0%}"
         if round(interval.level, 4) == round(interval.level, 2)

@@ -62,6 +62,11 @@ def problem_line(problem: Problem, n_rows: int, n_columns: int) -> str:
     >>> problem_line(Problem("classify", "churned", "auc", "probabilities", ("0", "1")), 1200, 9)
     '`churned`, 2 classes, judged by AUC; 1,200 rows x 9 columns'
     """
+    if problem.form == "lists":
+        return (
+            f"`{problem.target}`, {len(problem.labels):,} items for each `{problem.group}`, judged "
+            f"by {metric_name(problem.metric)}; {n_rows:,} interactions"
+        )
     what = f"{len(problem.labels)} classes" if problem.labels else "a number"
     return (
         f"`{problem.target}`, {what}, judged by {metric_name(problem.metric)}; "
@@ -87,15 +92,17 @@ def counts(assessment: Assessment) -> str:
 def _floor(assessment: Assessment) -> str:
     floor, metric = assessment.floor, assessment.problem.metric
     if metric != "rmse":
-        return f"{loss_name(metric)} {in_words(floor)}"
+        counts = "list" if assessment.problem.form == "lists" else "row"
+        return f"{loss_name(metric)} {in_words(floor, counts=counts)}"
     low, mid, high = (math.sqrt(max(0.0, end)) for end in (floor.low, floor.mid, floor.high))
     return f"RMSE {in_words(replace(floor, low=low, mid=mid, high=high))}"
 
 
 def _power(assessment: Assessment) -> str:
+    units = "interactions" if assessment.problem.form == "lists" else "rows"
     return (
-        f"these rows can show that the {loss_name(assessment.problem.metric)} of a model is lower "
-        f"by {plain(assessment.smallest_gain)}; less looks like noise (80% power)"
+        f"these {units} can show that the {loss_name(assessment.problem.metric)} of a model is "
+        f"lower by {plain(assessment.smallest_gain)}; less looks like noise (80% power)"
     )
 
 
@@ -115,6 +122,7 @@ def assessment_text(assessment: Assessment, *, full: bool = False) -> str:
         "random": "at random",
         "group": f"by group `{split.column}`",
         "time": f"forward in time by `{split.column}`",
+        "last": f"by what came last of each `{split.together}`",
     }
     why = f": {split.why}" if split.why else ""
     # in how many folds, a run decides by its rows and its budget

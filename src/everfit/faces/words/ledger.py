@@ -52,7 +52,7 @@ def because_line(because: Because) -> str:
         else:
             parts.append(f"{plain(scale * measured)}{unit}")
         if because.n:
-            parts[-1] += f", {counted(because.n, 'row')}"
+            parts[-1] += f", {counted(because.n, because.counts)}"
     if because.limit is not None:
         of_what = unit if because.limit else ""  # nothing is nothing in any unit
         parts.append(f"limit {plain(scale * because.limit)}{of_what} ({because.limit_by})")

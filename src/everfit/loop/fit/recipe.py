@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -11,18 +12,20 @@ from typing import Any, cast
 import numpy as np
 
 from everfit.assess.check import Context
-from everfit.assess.enough import measure_floor
 from everfit.assess.profile import profile
+from everfit.assess.stage import floor_of
 from everfit.data.table import Table
 from everfit.deadline import Deadline
-from everfit.errors import EverfitError, Refused, TargetUnusable
+from everfit.errors import EverfitError, Refused, SourceMissing, TargetUnusable
 from everfit.learners import make
+from everfit.lists.titles import lay_titles
 from everfit.loop.fit.job import Begun, FitJob, Hands
 from everfit.loop.fit.made import Found
 from everfit.loop.fit.stretch import newest
 from everfit.loop.gather import Gathered
+from everfit.loop.gather.source import place_of
 from everfit.loop.lineage import Lineage
-from everfit.pose import Posed, Request, cleaned, examine
+from everfit.pose import Posed, Request, beside_of, cleaned, examine
 from everfit.records import Assessment, Hypothesis, Problem, SplitPolicy, Study
 from everfit.release.plan import fitted_members
 from everfit.release.proof import Packing, worth_it
@@ -46,9 +49,13 @@ def retrained(
     """
     problem, task = line.version.problem, TASKS[line.version.problem.task]
     rows, older = newest(line, rows, seconds=STRETCH_SHARE * deadline.left(), seed=job.seed)
+    beside = _beside(job, line, task, rows.table)
+    if problem.form == "lists":  # its labels are a catalogue, which goes on
+        target, metric = problem.target, problem.metric
+        problem = task.problem(rows.table, target, metric=metric, beside=beside)
     table, notes = _known_labels(rows.table, problem, task)
     assessment = _again(line.assessment, table, problem, task, job.seed)
-    posed = Posed(table, table, problem, task, "as the version before")
+    posed = Posed(table, table, problem, task, "as the version before", beside)
     # what was left out then is not read again, so nothing is to be done about it
     acts = line.acts
     findings = [
@@ -79,8 +86,9 @@ def searched(
     table = rows.table
     others = [column.name for column in table.columns if column.name != request.target]
     task, why = pick(table.drop(others), request.task)
-    problem = task.problem(table, request.target, metric=request.metric)
-    posed = Posed(table, table, problem, task, why)
+    beside = _beside(job, line, task, table)
+    problem = task.problem(table, request.target, metric=request.metric, beside=beside)
+    posed = Posed(table, table, problem, task, why, beside)
     assessment = examine(posed, request, deadline=deadline, tell=lambda told: hands.tell(told.line))
     posed, assessment = cleaned(posed, assessment, request)
     own, unmade = _makeable(line.hypotheses)
@@ -123,6 +131,7 @@ class _Work:
                 own=own,
                 as_read=posed.as_read,
                 again=self.again,
+                beside=posed.aside,
             )
         finally:
             executor.close()
@@ -142,6 +151,7 @@ class _Work:
         def beside(packing: Packing) -> None:
             keep_seen(packing.folder, packing.as_read)
             keep_reference(packing.folder, candidate, made.problem, truth)
+            lay_titles(packing.folder, posed.aside.get("items"))
 
         return Found(
             study=made,
@@ -151,7 +161,7 @@ class _Work:
             as_read=posed.as_read,
             members=members,
             golden=golden(table, members, candidate, task),
-            gates=worth_it(candidate),
+            gates=worth_it(candidate, floor_serves=task.floor_serves),
             beside=beside,
             rows=_told(rows, table.n_rows),
             left_s=self.deadline.left,
@@ -186,6 +196,16 @@ def _request(job: FitJob, line: Lineage) -> Request:
     )
 
 
+def _beside(job: FitJob, line: Lineage, task: Task, table: Table) -> dict[str, Table]:
+    """The tables that stood beside what the champion learnt from, where they can be read again."""
+    spec = {**line.spec, **job.spec}
+    places: dict[str, str] = {}
+    for name, source in dict(cast("Mapping[str, Any]", spec.get("beside") or {})).items():
+        with suppress(SourceMissing):  # it lay in memory; what users met is known without it
+            places[name] = place_of({**spec, "source": source})
+    return beside_of(places, task, table)
+
+
 def _again(before: Assessment, table: Table, problem: Problem, task: Task, seed: int) -> Assessment:
     """The assessment of the version before, with the facts of the rows that there are now."""
     facts, truth = profile(table), task.truth(table, problem)
@@ -202,7 +222,7 @@ def _again(before: Assessment, table: Table, problem: Problem, task: Task, seed:
         problem=problem,
         n_rows=table.n_rows,
         profile=facts,
-        floor=measure_floor(context)[0],
+        floor=floor_of(context),
         smallest_gain=before.smallest_gain * scale,
         split=split,
     )
@@ -254,13 +274,18 @@ def _makeable(hypotheses: Sequence[Hypothesis]) -> tuple[list[Hypothesis], tuple
 def _fitted_again(found: Study, own: Sequence[Hypothesis], name: str) -> None:
     """See that what was fitted is the recipe, and not just the simple model beside it.
 
+    A simple model that beats the recipe may serve; one that is alone because the recipe's fits
+    broke off, or had no time, may not: each later fit would start from it.
+
     Raises
     ------
     Refused : none of the hypotheses could be judged
     """
     names = {hypothesis.name for hypothesis in own}
     mine = [t for t in found.trials if t.hypothesis.name in names]
-    if any(t.loss is not None or t.status == "skipped" for t in mine) and names:
+    broken = ("failed", "timed_out")
+    whole = (t.status not in broken and (t.loss is not None or t.status == "skipped") for t in mine)
+    if names and any(whole):
         return
     reasons = "; ".join(t.reason for t in mine if t.reason)[:300]
     raise Refused(

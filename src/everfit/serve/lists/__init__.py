@@ -1,0 +1,1 @@
+"""Answer with ranked lists: open a packed version of that form, and list for somebody."""
