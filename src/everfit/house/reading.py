@@ -8,18 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from everfit.errors import ModelUnknown, Refused
+from everfit.errors import ArtefactRefused, ModelUnknown, Refused
 from everfit.evidence.interval import Interval
 from everfit.plain import as_plain
 from everfit.records import Decision, Step, Version
 from everfit.release.handover import PAUSES, is_paused
 from everfit.release.manifest import verify
-from everfit.serve.load import open_plan
+from everfit.serve.load import open_plan, open_version
 from everfit.serve.scorer import Scorer
 from everfit.store.contract import Alias, Mirrored, RunRow, Store, Traffic
 
 if TYPE_CHECKING:
     from everfit.loop.lineage import Lineage
+    from everfit.serve.lists.lists import Lists
 
 SHOWN = ("candidate", "score", "state", "created_at", "run", "sha256")
 
@@ -172,6 +173,34 @@ class Reading:
         folder = Path(version.folder)
         verify(folder, key=self._open(create=False).key(), sha256=version.sha256)
         return version, open_plan(folder, trusted=version.trusted)
+
+    def lists(self, model: str, name: str | None = None) -> tuple[Version, Lists]:
+        """A version that answers with lists, the champion by default; checked as :meth:`scorer`.
+
+        Raises
+        ------
+        ModelUnknown, Refused : no such model or version, no champion, or it answers rows
+        ArtefactRefused : a file, or the manifest, is not what was released
+        """
+        version = self.version(model, name)
+        if version.problem.form != "lists":
+            raise Refused(
+                f"{model!r} answers rows, not with lists",
+                got=f"task {version.problem.task!r}, target {version.problem.target!r}",
+                expected="a model that was run to list items for users",
+                do=f"everfit predict {model} ROWS",
+            )
+        folder = Path(version.folder)
+        verify(folder, key=self._open(create=False).key(), sha256=version.sha256)
+        found = open_version(folder, trusted=version.trusted)
+        if isinstance(found, Scorer):
+            raise ArtefactRefused(
+                f"{model} {version.name} is no list",
+                got=f"form {found.form!r} in its plan",
+                expected="form 'lists', as in its manifest",
+                do=f"everfit rollback {model}",
+            )
+        return version, found
 
     def compare(self, model: str, a: str, b: str) -> Comparison:
         """Two versions: what differs, and the recorded verdict about one against the other."""

@@ -42,6 +42,12 @@ class Arms:
         return (self.champion, self.canary)
 
     @property
+    def used(self) -> list[str]:
+        """The arms that answer, the champion first."""
+        canary = [CANARY] if self.canary is not None and self.share > 0.0 else []
+        return [CHAMPION, *canary, *([HOLDOUT] if self.holdout > 0.0 else [])]
+
+    @property
     def shares(self) -> dict[str, float]:
         """The share of all keys that each arm shall get; the champion alone when nothing is split.
 

@@ -34,6 +34,7 @@ from everfit.live.early import WORKER, Early
 from everfit.live.following import Following, Incident, Judges
 from everfit.live.held import held
 from everfit.live.ingest import Ingest, Say, facts_of
+from everfit.live.met import Meetings
 from everfit.live.orders import Start
 from everfit.live.outward import outward
 from everfit.live.pointers import Glance, Later, Pointers
@@ -129,6 +130,7 @@ class Keeper:
             keep_days=setup.keep_days,
             say=self._say,
         )
+        self.meetings = Meetings()
         self.shadowing = Shadowing(
             setup, self.ingest, self.following.shadows, self._shadow_failed, self._say
         )
@@ -153,6 +155,11 @@ class Keeper:
     def spools(self) -> Path:
         """Where processes log."""
         return self.setup.spools
+
+    def forget(self, model: str, user: str) -> None:
+        """Let all workers forget what a user met since the fit."""
+        self.meetings.forget(model, user)
+        self.crew.tell_all(orders.forget(model, user))
 
     @property
     def stopping(self) -> threading.Event:
@@ -310,6 +317,8 @@ class Keeper:
             status, body = 200, self.state()
         elif message["call"] == "history":
             status, body = told(args, self.ingest.log, self.setup.sources, self._say)
+        elif message["call"] == "met":
+            status, body = self.meetings.told(args, self.ingest.log)
         else:
             status, body = self._told(message["call"], args)
         self.crew.tell(worker, orders.answer(message["ask"], status, body))

@@ -5,7 +5,7 @@
     keeper -> worker  {"do": "begin", "start": {...}}   the first message of all
                       {"do": "serve", "model", "rev", "arms", "versions": [{number, folder, ...}]}
                       {"do": "go"}    {"do": "drop", "model"}    {"do": "drain"}
-                      {"do": "reread", "serving": {...}}
+                      {"do": "reread", "serving": {...}}    {"do": "forget", "model", "user"}
                       {"do": "trouble", "name", "reason"}    {"do": "gauge", "name", "value", ...}
                       {"answer": 17, "status": 200, "body": ...}
     worker -> keeper  {"did": "ready"}           {"did": "serving", "model", "rev"}
@@ -85,6 +85,11 @@ def drain() -> dict[str, Any]:
 def reread(serving: Mapping[str, Any]) -> dict[str, Any]:
     """The order to read tokens again and to keep to these settings from now on."""
     return {"do": "reread", "serving": dict(serving)}
+
+
+def forget(model: str, user: str) -> dict[str, Any]:
+    """The order to forget what a user met since a model was fitted."""
+    return {"do": "forget", "model": model, "user": user}
 
 
 def trouble(name: str, reason: str) -> dict[str, Any]:

@@ -298,3 +298,31 @@ def test_doctor_does_not_create_a_store(
     assert {"Python", "SQLite", "store", "polars"} <= set(names)
     assert all(check["state"] in ("ok", "warn", "fail") for check in shape["checks"])
     assert not any(isinstance(c["value"], float) and math.isnan(c["value"]) for c in names.values())
+
+
+def test_users_items_and_their_table_reach_the_loop(house: FakeHouse) -> None:
+    words = "run r.csv --task recommend --user u --item i --time t --items items.csv -n shop"
+
+    assert main([*words.split(), "--progress", "none"]) == 0
+
+    (request,) = house.requests
+    assert (request.target, request.task) == ("i", "recommend")
+    assert request.roles == {"u": "group", "t": "time"}
+    assert request.beside == {"items": "items.csv"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--user id --item id", "one column cannot hold the users and the items"),
+        ("--user u --item i --target j", "two targets are named"),
+        ("--user u", "add --item NAME"),
+    ],
+)
+def test_users_and_items_that_cannot_be_are_refused(
+    words: str, said: str, house: FakeHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["run", "r.csv", "--task", "recommend", *words.split(), "--progress", "none"])
+
+    assert code == 2
+    assert said in capsys.readouterr().err

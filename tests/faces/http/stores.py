@@ -25,6 +25,7 @@ from everfit.serve import open_plan
 from everfit.store import open_store
 from tests.encoders.mixed import as_table, mixed_rows, target_of
 from tests.faces.http.small import ROWS, fit_and_pack
+from tests.live.shelves import lists_store
 from tests.tables import make_table
 
 MODEL, TARGET = "mixed", "bought"
@@ -47,6 +48,14 @@ def released_store() -> Path:
 
 
 @cache
+def both_store() -> Path:
+    """The store of the mixed model, and of a model that answers with lists."""
+    folder = _kept()
+    release(folder, 1)
+    return lists_store(folder, (1,))
+
+
+@cache
 def churn_store() -> Path:
     """The store of the page about HTTP: two versions of ``churn``, the second the champion."""
     folder = _kept()
@@ -59,6 +68,14 @@ def churn_store() -> Path:
         rows = table.frame.to_dicts()
         release(folder, number, Packed("churn", "churned", table, left.astype(float), rows))
     return folder
+
+
+@cache
+def page_store() -> Path:
+    """The same with ``movies``, which answers with lists."""
+    folder = _kept()
+    shutil.copytree(churn_store(), folder, dirs_exist_ok=True)
+    return lists_store(folder, (1,))
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,20 @@ from typing import Any
 import pytest
 
 from tests.faces.http.running import Server, running
-from tests.faces.http.stores import MODEL, released_store
+from tests.faces.http.stores import MODEL, both_store
+from tests.live.shelves import MODEL as LISTS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCOPES = ("predict", "outcomes", "read", "operate")
 BODIES = ("predict", "v2_infer", "v2_version_infer")
 TENSORS = BODIES[1:]
+OF_LISTS = ("/recommend", "/similar", "/interactions")
 UNJUDGED = ("--exclude-checks", "positive_data_acceptance,negative_data_rejection")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with running(released_store(), scopes=SCOPES, require_token=True) as found:
+    with running(both_store(), scopes=SCOPES, require_token=True) as found:
         yield found
 
 
@@ -40,10 +42,11 @@ def described(url: str, token: str, folder: Path) -> Path:
     request.add_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request) as reply:
         document = json.load(reply)
-    known = {"name": [MODEL], "version": ["v1", "1"]}
-    for path in document["paths"].values():
+    known = {"version": ["v1", "1"]}
+    for name, path in document["paths"].items():
+        model = LISTS if name.endswith(OF_LISTS) else MODEL
         for parameter in path["parameters"]:
-            parameter["schema"] = {"enum": known[parameter["name"]]}
+            parameter["schema"] = {"enum": (known | {"name": [model]})[parameter["name"]]}
     place = folder / "openapi.json"
     place.write_text(json.dumps(document))
     return place

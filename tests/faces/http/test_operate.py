@@ -26,6 +26,10 @@ class Kept:
     def __init__(self, house: House, root: Path) -> None:
         self._house, self.spools = house, root / "spool"
         self.opened: Log | None = None
+        self.forgotten: list[tuple[str, str]] = []
+
+    def forget(self, model: str, user: str) -> None:
+        self.forgotten.append((model, user))
 
     def house(self) -> House:
         return self._house

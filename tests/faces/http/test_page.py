@@ -19,7 +19,7 @@ from everfit.faces.http.openapi import FAILED, description
 from everfit.faces.http.operate import ACTS
 from everfit.faces.http.routes.table import ROUTES
 from tests.faces.http.running import Server, running
-from tests.faces.http.stores import churn_store
+from tests.faces.http.stores import page_store
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "http.md").read_text()
 REST = "…"
@@ -54,7 +54,7 @@ CALLS = list(calls())
 def server() -> Iterator[Server]:
     if shutil.which("curl") is None:
         pytest.skip("there is no curl here")
-    with running(churn_store(), scopes=("operate", "read", "predict", "outcomes")) as found:
+    with running(page_store(), scopes=("operate", "read", "predict", "outcomes")) as found:
         yield found
 
 

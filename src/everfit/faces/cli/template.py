@@ -58,7 +58,7 @@ TEMPLATE = """\
 # missing_outcome = "no"       # what counts when none came. (default: the row is left out)
 # rollback_window = "14d"      # the old champion stays in the shadow after a promotion
 # trial = "60d"                # longest time a challenger stays in the shadow undecided
-# margin = 0.0                 # a fresh version may be worse by this share and replace a stale one
+# margin = 0.05                # a refit may replace it if proven not worse by more than this share
 # least_rows = 200             # new outcomes before a fit is worth a thought
 # learn_from = "both"          # source, log or both
 # acts = ["recalibrate", "retrain", "search", "roll_back", "set_aside"]  # without a person
@@ -130,6 +130,10 @@ TEMPLATE = """\
 # privacy = "keys are hashed"  # also feature_cost, requirements, new_features, feature_tests,
 #                              # metric, inclusion
 # stale_after = "90d"          # oldest that the version may be
+
+# [models.movies.explore]      # lists that try something, with logged chances; off without it
+# share = 0.1                  # of the places of a list
+# temperature = 0.1            # 0.001 to 1000: how far from the best the draw may go
 
 # [models.churn.sources.orders]  # events for a model of yours that reads history
 # source = "orders/*.parquet"    # a file, pattern or database URL (then with query)

@@ -10,6 +10,7 @@ from everfit.errors import UsageError
 from everfit.faces.client.connection import Call, Connection
 from everfit.faces.client.remote import RemoteModel
 from everfit.faces.shown import Score
+from everfit.serve.lists.listed import Listed
 
 TOKEN = "EVERFIT_TOKEN"  # noqa: S105 - the name of a variable, not a token
 
@@ -94,6 +95,22 @@ class Client:
     def outcomes(self, told: Any) -> dict[str, Any]:
         """See :meth:`RemoteModel.outcomes`."""
         return self._one.outcomes(told)
+
+    def recommend(self, user: Any = None, **wanted: Any) -> Listed:
+        """See :meth:`RemoteModel.recommend`."""
+        return self._one.recommend(user, **wanted)
+
+    def similar(self, item: Any, **wanted: Any) -> Listed:
+        """See :meth:`RemoteModel.similar`."""
+        return self._one.similar(item, **wanted)
+
+    def because(self, item: Any, user: Any = None, **who: Any) -> list[tuple[Any, float]]:
+        """See :meth:`RemoteModel.because`."""
+        return self._one.because(item, user, **who)
+
+    def interactions(self, told: Any) -> dict[str, int]:
+        """See :meth:`RemoteModel.interactions`."""
+        return self._one.interactions(told)
 
     def why(self, *, last: int | None = None) -> str:
         """See :meth:`RemoteModel.why`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from everfit.errors import Refused, UsageError
 from everfit.evidence.interval import Interval
 from everfit.faces.client import rows as wire
 from everfit.faces.client.connection import Call, Connection, Reply, TooLarge, piece
+from everfit.faces.client.lists import ask_of, list_of, met_body
 from everfit.faces.containers import (
     Incoming,
     incoming,
@@ -24,6 +25,7 @@ from everfit.faces.containers import (
 from everfit.faces.shown import Score, Words
 from everfit.plain import from_plain
 from everfit.records import Decision
+from everfit.serve.lists.listed import Listed, Wanted
 
 FRAMES = ("pandas", "polars", "arrow")
 EXPLAINED = 100  # rows that a server explains at once
@@ -164,6 +166,64 @@ class RemoteModel:
             states += part.pop("outcomes")
             counts.update(part)
         return {**counts, "outcomes": states}
+
+    def recommend(
+        self, user: Any = None, *, history: Sequence[Any] | None = None, k: int = 10,
+        allowed: Iterable[Any] | None = None, blocked: Iterable[Any] = (), again: bool = False,
+        why: bool = False,
+    ) -> Listed:  # fmt: skip
+        """The best items for a user or a history; parameters as for :meth:`Model.recommend`.
+
+        The list is recorded by the server: its outcome is told by ``id``.
+
+        Raises
+        ------
+        Refused : the model answers rows
+        UsageError : a value cannot be used
+        """
+        wanted = Wanted(k, allowed, blocked, again)
+        body = ask_of(wanted, user=user, history=history, why=why)
+        return list_of(self._post("/recommend", body, query=self._query()).body)
+
+    def similar(
+        self, item: Any, *, k: int = 10, allowed: Iterable[Any] | None = None,
+        blocked: Iterable[Any] = (),
+    ) -> Listed:  # fmt: skip
+        """The items nearest to ``item``; parameters and errors as for :meth:`recommend`."""
+        body = ask_of(Wanted(k, allowed, blocked), item=item)
+        return list_of(self._post("/similar", body, query=self._query()).body)
+
+    def because(
+        self, item: Any, user: Any = None, *, history: Sequence[Any] | None = None
+    ) -> list[tuple[Any, float]]:
+        """The items met before that speak for ``item``, with shares; empty when none does."""
+        one = self.recommend(user, history=history, k=1, allowed=[item], again=True, why=True)
+        return list(one.because[0]) if one.because else []
+
+    def interactions(self, told: Any) -> dict[str, int]:
+        """Tell what users met: each has ``user`` and ``item``, and maybe ``at`` and ``weight``.
+
+        ``told`` is a dict, a list of dicts, or a frame with these columns; one without a time is
+        told as of now. Telling it again does no harm. Gives how many were accepted, how many
+        count in lists from now on, and how many are of items that the model does not know.
+
+        Raises
+        ------
+        UsageError : one cannot be used; none of its request were taken
+        """
+        given = incoming(told)
+        if given.container in FRAMES:
+            told = wire.as_polars(given).to_dicts()
+        elif given.container == "record":
+            told = [told]
+        counts: Counter[str] = Counter(accepted=0, counted=0, unknown=0)
+
+        def tell(start: int, stop: int) -> Any:
+            return self._post("/interactions", met_body(told[start:stop]), safe=True).json()
+
+        for part in self._in_parts(len(told), tell):
+            counts.update(part)
+        return dict(counts)
 
     def why(self, *, last: int | None = None) -> str:
         """The ledger in words, newest first; ``last`` decisions of it when given."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from everfit.faces.http import asks
 from everfit.faces.http.components import FREE, WHOLE, Schema, maybe, record, ref, schemas
 from everfit.faces.http.schema import ModelDescription, example_row, row_schema
 from everfit.faces.version import version
@@ -73,8 +74,8 @@ def description(
     """
     sample = example_row(models[0]) if models else SAMPLE
     name = models[0].name if models else "churn"
-    known = {**schemas(), **_rows(models)}
-    paths = {**_predicting(sample), **_reading(), **_serving(), **_protocol(sample)}
+    known = {**schemas(), **asks.list_schemas(), **_rows(models)}
+    paths = {**_predicting(sample), **_listing(), **_reading(), **_serving(), **_protocol(sample)}
     return _document("Everfit", server_url, paths, known, name, secured)
 
 
@@ -161,6 +162,34 @@ def _predicting(sample: Mapping[str, Any]) -> dict[str, Any]:
             )
         },
     }  # fmt: skip
+
+
+def _listing() -> dict[str, Any]:
+    version_ = _query("version", {"type": "string"}, "answer with this version, such as v2")
+    top: Bodies = {JSON: {"schema": ref("ListAsk"), "examples": asks.EXAMPLES}}
+    near: Bodies = {JSON: {"schema": ref("NearAsk"), "example": asks.NEAR_EXAMPLE}}
+    either = {"anyOf": [ref("Interaction"), ref("Interactions")]}
+    met: Bodies = {JSON: {"schema": either, "examples": asks.MET_EXAMPLES}}
+    bad, answer = (*OF_A_MODEL, *OF_A_BODY), {JSON: ref("ListAnswer")}
+    made = {
+        "recommend": Operation(
+            "recommend", "List the best items for a user or a history", "lists", "predict", answer,
+            "Who is not known gets what is popular, and `fallback` says so. Every list is recorded "
+            "before it is answered.", (version_,), top, bad,
+        ),
+        "similar": Operation(
+            "similar", "List the items near to one", "lists", "predict", answer,
+            query=(version_,), body=near, failed=bad,
+        ),
+        "interactions": Operation(
+            "tell_interactions", "Tell what users met", "lists", "outcomes",
+            {JSON: ref("InteractionsAnswer")},
+            "Answered after it is safe on disk. It counts in lists at once here, within a second "
+            "in all workers, and without a refit; `unknown` are of items that the model does not "
+            "know.", body=met, failed=bad,
+        ),
+    }  # fmt: skip
+    return {f"/models/{{name}}/{act}": {"post": _operation(one)} for act, one in made.items()}
 
 
 def _reading() -> dict[str, Any]:

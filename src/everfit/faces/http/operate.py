@@ -68,6 +68,10 @@ class Kept(Protocol):
         """How workers, log and models are."""
         ...
 
+    def forget(self, model: str, user: str) -> None:
+        """Let all workers forget what a user met."""
+        ...
+
 
 class Operating:
     """Serves the port in a thread until it is closed.
@@ -201,7 +205,9 @@ def _forget(keeper: Kept, model: str, body: Body, by: str) -> Any:
     log = keeper.log()
     if log is None:
         raise Unreachable("the log of traffic is not open", do="try again in a moment")
-    return {"forgotten": as_plain(log.forget(model, str(key), by=by, spools=keeper.spools))}
+    gone = log.forget(model, str(key), by=by, spools=keeper.spools)
+    keeper.forget(model, str(key))
+    return {"forgotten": as_plain(gone)}
 
 
 ACTS: Mapping[str, Callable[[Kept, str, Body, str], Any]] = {

@@ -32,6 +32,7 @@ from everfit.faces.http.machine.durable import Durable
 from everfit.faces.http.machine.fast import Fast
 from everfit.faces.http.machine.heads import bounded
 from everfit.faces.http.machine.link import Link
+from everfit.faces.http.machine.meeting import Meeting
 from everfit.faces.http.machine.serving import Serving
 from everfit.faces.http.machine.state import State
 from everfit.faces.http.machine.sweep import Sweep
@@ -41,7 +42,7 @@ from everfit.faces.http.telemetry.traces import Traces
 from everfit.live import orders
 from everfit.live.desk.desk import Desk
 from everfit.live.desk.slots import Slots
-from everfit.live.orphan import die_with
+from everfit.orphan import die_with
 from everfit.store.log.spool import Spool
 
 THREADS = 2  # for large bodies; a sync or a load must not wait behind them
@@ -84,7 +85,8 @@ class Worker:
         sockets = [socket.socket(fileno=number) for number in self._start.listening]
         sweep = Sweep(state, app, self._fast, self._server, self._spool)
         self._go = asyncio.Event()
-        tasks = [asyncio.create_task(state.link.run()), asyncio.create_task(sweep.run())]
+        runs = (state.link.run(), sweep.run(), Meeting(state).run())
+        tasks = [asyncio.create_task(run) for run in runs]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
@@ -107,6 +109,8 @@ class Worker:
 
     def _made(self, serving: Serving, pool: ThreadPoolExecutor, disk: ThreadPoolExecutor) -> State:
         state: State
+        desk = Desk(self._spool, limits=serving.limits, slots=self._slots)
+        desk.explores(serving.explore)
 
         def told(error: Exception | None) -> None:
             if error is not None or state.troubles:
@@ -114,7 +118,7 @@ class Worker:
 
         state = State(
             serving=serving,
-            desk=Desk(self._spool, limits=serving.limits, slots=self._slots),
+            desk=desk,
             door=_door(serving, self._tokens),
             metrics=Metrics(self._slots),
             durable=Durable(self._spool.sync, disk, told),
@@ -143,6 +147,9 @@ class Worker:
                 self._end()
             elif act == "reread":
                 self._reread(order.get("serving") or {})
+            elif act == "forget":
+                if state.desk.lists:
+                    state.desk.listing.forget(str(order["model"]), order["user"])
             elif act == "gauge":
                 labels, about = order.get("labels") or {}, str(order.get("about", ""))
                 state.metrics.gauge(order["name"], labels, order["value"], about)
@@ -171,6 +178,7 @@ class Worker:
         state.serving, state.door, state.rate = serving, door, _rate(serving)
         state.access = Access() if serving.access_log else None
         state.desk.limits = serving.limits
+        state.desk.explores(serving.explore)
         self._fast.renew()
 
     def _renew(self) -> None:

@@ -151,11 +151,17 @@ def _checked(row: Row, where: str, latest: datetime | None) -> Row:
         expected = "a text, number or boolean: what really happened"
         raise _unusable(f"{where} has no outcome", row.get("outcome"), expected)
     if row.get("at") is not None:
-        row["at"] = _instant(where, row["at"], latest)
+        row["at"] = instant(where, row["at"], latest)
     return row
 
 
-def _instant(where: str, text: Any, latest: datetime | None) -> str:
+def instant(where: str, text: Any, latest: datetime | None) -> str:
+    """A time with its zone as ISO text, not later than ``latest``.
+
+    Raises
+    ------
+    UsageError, Refused : ``where`` has a time that cannot be read, or one in the future
+    """
     try:
         at = datetime.fromisoformat(text)
     except (TypeError, ValueError):

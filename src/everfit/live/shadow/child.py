@@ -28,9 +28,9 @@ from everfit.live.arms import SHADOW
 from everfit.live.desk.lane import Lane, encode, key_of
 from everfit.live.desk.memory import UNTOLD, Told
 from everfit.live.desk.slots import Slots
-from everfit.live.desk.version import opened
+from everfit.live.desk.version import opened_rows
 from everfit.live.orders import Placed, Start
-from everfit.live.orphan import die_with
+from everfit.orphan import die_with
 from everfit.store.log.spool import Spool
 
 MOST = 4  # versions of one model that are kept open
@@ -88,7 +88,7 @@ class Shade:
         lane = self._lanes.get((model, placed.number))
         if lane is None or lane.opened.placed != placed:
             self._forget(model)
-            lane = Lane(model, opened(placed), SHADOW, self._slots)
+            lane = Lane(model, opened_rows(placed), SHADOW, self._slots)
             self._lanes[model, placed.number] = lane
         return lane
 

@@ -15,6 +15,7 @@ from everfit.store.log import read, repeat, tables
 from everfit.store.log.forget import blank, forget, retain
 from everfit.store.log.ingest import Intake, key_text
 from everfit.store.log.lived import Lived, lived
+from everfit.store.log.met import log_name
 from everfit.store.log.place import Place, last_number, now_us, open_place, some, within
 from everfit.store.log.repeat import Repeatable
 from everfit.store.log.sealed.archive import Archive
@@ -290,6 +291,8 @@ class Log:
     def forget(self, model: str, key: str, *, by: str, spools: Path | None = None) -> Forgotten:
         """Remove all rows of a key; a marker stays that holds a salted hash of it.
 
+        Interactions of a user of that name go with them, and count as predictions.
+
         Parameters
         ----------
         by : who asked for it
@@ -305,8 +308,17 @@ class Log:
                 self._drain(intake, lambda: True)
                 blank(spools, intake.positions)
             gone = forget(self.place, model, key, by)
+            if self._has(log_name(model)):
+                met = forget(self.place, log_name(model), key, by)
+                gone.predictions += met.predictions
+                gone.files += met.files
         aside = len([*(self.place.files / "damaged").glob("*.bytes")])
         return Forgotten(model, gone.predictions, gone.outcomes, gone.files, aside)
+
+    def _has(self, name: str) -> bool:
+        """Whether anything was ever logged under a name."""
+        with self.place.database.read() as connection:
+            return bool(self.place.number(connection, name))
 
     def retain(self, days: int) -> int:
         """Remove what is older than ``days`` whole days; how many rows went.

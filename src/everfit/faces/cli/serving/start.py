@@ -24,6 +24,7 @@ from everfit.live.orders import Start
 from everfit.live.sources import registered
 from everfit.live.traffic.split import ByKey
 from everfit.settings import Settings, read_settings, store_place
+from everfit.settings.explore import explored_models
 
 if TYPE_CHECKING:
     from everfit.house import House
@@ -145,6 +146,8 @@ def merged(settings: Settings, asked: Asked) -> dict[str, Any]:
     }
     said = {name: value for name, value in given.items() if value is not None}
     values = {**DEFAULTS, **settings.serve, **said}
+    if explored := explored_models(settings):
+        values["explore"] = explored
     if values["workers"] < 1 or values["durability"] not in ("os", "fsync"):
         raise SettingsError(
             "the workers cannot be started like this",

@@ -16,7 +16,7 @@ from everfit.faces.cli.everywhere import Face
 from everfit.faces.cli.serving.start import Asked, do_serve, saying
 from everfit.live.beside.supervised import Supervised
 from everfit.live.keeper import STOP, Beside, Keeper
-from everfit.live.orphan import die_with
+from everfit.orphan import die_with
 from everfit.settings import Settings, read_budget, read_settings
 
 LEAST_S = 1.0

@@ -83,7 +83,7 @@ class Fast:
         self.ways = {} if watched else {
             f"/models/{quote(name)}/predict".encode():
             (name, state.metrics.watch(PREDICT, name), state.desk.answering(name))
-            for name, one in state.desk.models().items()
+            for name, one in state.desk.row_models.items()
             if one.reads is None  # a history is waited for, which nothing here may do
         }  # fmt: skip
         self.heads.clear()  # what they led to may have changed

@@ -20,7 +20,8 @@ class Serving:
     networks whose ``proxy_header`` names a user that was let in there. ``read_s`` is the time for
     head and body of a request, ``ask_s`` that for an answer of the keeper; ``rate_per_s`` is 0 for
     no limit. ``connections_per_client`` bounds those of one address to one worker, but for
-    ``proxies``. ``metrics`` is the folder where all workers count.
+    ``proxies``. ``metrics`` is the folder where all workers count. ``explore`` says by model how
+    its lists try something.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -38,6 +39,7 @@ class Serving:
     access_log: bool = False
     traces: bool = False
     metrics: str | None = None
+    explore: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -55,7 +57,7 @@ class Serving:
         given = dict(plain)
         limits = Limits.from_plain(given.pop("limits", {}))
         fields = cls.__dataclass_fields__
-        made: dict[str, Any] = {"limits": limits}
+        made: dict[str, Any] = {"limits": limits, "explore": given.pop("explore", {})}
         for name, value in given.items():
             if name not in fields:
                 like = near(name, fields)

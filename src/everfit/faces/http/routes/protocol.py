@@ -36,7 +36,7 @@ async def ready(state: State, request: Request) -> Reply:
 
 async def models(state: State, request: Request) -> Reply:
     """``GET /v2/models``."""
-    return as_json(oip.model_list(sorted(state.desk.models())))
+    return as_json(oip.model_list(sorted(state.desk.row_models)))
 
 
 async def metadata(state: State, request: Request) -> Reply:

@@ -70,7 +70,7 @@ async def outcomes(state: State, request: Request) -> Reply:
     """``POST /models/{model}/outcomes``: answered when they are on the disk."""
     request.options()
     model = request.names["model"]
-    state.desk.served(model)
+    state.desk.known(model)
     if request.type not in JSON:
         raise unknown_type(request.type, "application/json")
     body = await request.read()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from everfit.errors import near
 from everfit.faces.http.errors import MethodUnknown, RouteUnknown
 from everfit.faces.http.machine.state import State
-from everfit.faces.http.routes import protocol, rows, told, watch
+from everfit.faces.http.routes import lists, protocol, rows, told, watch
 from everfit.faces.http.routes.request import Reply, Request
 
 Handler = Callable[[State, Request], Awaitable[Reply]]
@@ -36,6 +36,9 @@ _V2V = "/v2/models/{model}/versions/{version}"
 ROUTES = (
     Route("POST", f"{_MODEL}/predict", PREDICT, rows.predict),
     Route("POST", f"{_MODEL}/outcomes", ("outcomes",), rows.outcomes),
+    Route("POST", f"{_MODEL}/recommend", PREDICT, lists.recommend),
+    Route("POST", f"{_MODEL}/similar", PREDICT, lists.similar),
+    Route("POST", f"{_MODEL}/interactions", ("outcomes",), lists.interactions),
     Route("GET", "/models", READ, told.models),
     Route("GET", _MODEL, READ, told.model),
     Route("GET", f"{_MODEL}/versions", READ, told.versions),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from everfit.errors import ModelUnknown, UsageError
+from everfit.faces.http.asks import ask_schema
 from everfit.faces.http.machine.state import State
 from everfit.faces.http.routes.request import Reply, Request, as_json
 from everfit.faces.http.schema import ModelDescription, describe, row_schema
@@ -49,9 +50,14 @@ async def card(state: State, request: Request) -> Reply:
 
 
 async def schema(state: State, request: Request) -> Reply:
-    """``GET /models/{model}/schema``: a JSON Schema of one row."""
+    """``GET /models/{model}/schema``: a JSON Schema of one row, or of an ask for a list."""
     options = request.options("version")
-    return as_json(row_schema(described(state, request.names["model"], options.get("version"))))
+    name = request.names["model"]
+    if name in state.desk.models() and name not in state.desk.row_models:
+        if "version" in options:
+            state.desk.listing.shelf(name, options["version"])
+        return as_json(ask_schema(name))
+    return as_json(row_schema(described(state, name, options.get("version"))))
 
 
 def described(state: State, name: str, number: str | None = None) -> ModelDescription:

@@ -46,7 +46,7 @@ async def openapi(state: State, request: Request) -> Reply:
     from everfit.faces.http.openapi import description  # few ask for it
 
     request.options()
-    models = [described(state, name) for name in sorted(state.desk.models())]
+    models = [described(state, name) for name in sorted(state.desk.row_models)]
     host = request.headers.get(b"host", b"localhost").decode("latin-1")
     required = state.door.required
     return as_json(description(models, server_url=f"http://{host}", secured=required))

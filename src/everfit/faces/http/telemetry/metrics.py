@@ -24,6 +24,7 @@ HELP = {
     "everfit_predictions_total": ("counter", "Rows that were answered"),
     "everfit_predictions_warned_total": ("counter", "Rows that were answered with warnings"),
     "everfit_outcomes_total": ("counter", "Outcomes that were taken"),
+    "everfit_interactions_total": ("counter", "Interactions that were taken"),
     "everfit_spool_errors_total": ("counter", "Times that the spool could not be written"),
     "everfit_version_loaded": ("gauge", "Workers that have the version loaded"),
     "everfit_worker_up": ("gauge", "Workers that count here"),

@@ -1,0 +1,1 @@
+"""Ask a model for lists of items on the command line."""
