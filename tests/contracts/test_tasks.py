@@ -1,4 +1,4 @@
-"""What every task promises, run over all of them as they are found in the list."""
+"""What every task of rows promises, run over all of them as they are found in the list."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def answers(task: Task, seed: int = 0) -> Answers:
     return Answers(np.arange(N), values)
 
 
-@pytest.fixture(params=sorted(TASKS))
+@pytest.fixture(params=sorted(name for name, task in TASKS.items() if task.form in TARGETS))
 def task(request: pytest.FixtureRequest) -> Task:
     return TASKS[request.param]
 
 
 def test_the_tasks_under_contract_are_all_there_are() -> None:
-    assert len(TASKS) == 2
-    assert {task.form for task in TASKS.values()} == set(TARGETS)
+    # a task of lists has asks that are no rows of features: tests/contracts/test_list_tasks.py
+    assert {task.form for task in TASKS.values()} == {*TARGETS, "lists"}
 
 
 def test_it_recognises_its_own_target_and_says_why(task: Task) -> None:

@@ -19,9 +19,12 @@ def test_every_format_number_up_to_ours_has_an_artefact() -> None:
     assert [path.name for path in FORMATS] == [f"format_{n}" for n in range(1, FORMAT + 1)]
 
 
-def test_every_learner_but_the_users_own_is_inside() -> None:
-    # a user's estimator is stored by scikit-learn's rules, which promise nothing over versions
-    assert set(SETTINGS) == set(LEARNERS) - {"foreign"}
+def test_every_learner_of_rows_but_the_users_own_is_inside() -> None:
+    # a user's estimator is stored by scikit-learn's rules, which promise nothing over versions;
+    # those of lists are not in a format that was given out yet
+    rows = {name for name, learner in LEARNERS.items() if learner.forms != ("lists",)}
+
+    assert set(SETTINGS) == rows - {"foreign"}
 
 
 @pytest.mark.parametrize("folder", FORMATS, ids=lambda path: path.name)

@@ -11,7 +11,7 @@ from everfit import wire
 from everfit.house import House
 from everfit.loop import RunResult
 from everfit.records import Hypothesis
-from everfit.study import conduct
+from everfit.study.field import entering
 from everfit.study.field.portfolio import portfolio
 from tests.history.visits import example, visits
 from tests.test_loop import run
@@ -29,6 +29,6 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, RunResult
 
     with pytest.MonkeyPatch.context() as patch:
         # the other hypotheses know no history, and would only take time here
-        patch.setattr(conduct, "portfolio", few)
+        patch.setattr(entering, "portfolio", few)
         result = run(house, visits(), "came", learners=(example(folder),), **given)  # type: ignore[arg-type]
     return house, result, folder

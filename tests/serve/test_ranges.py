@@ -72,7 +72,7 @@ def cheap() -> Iterator[None]:
             return "no search here", 0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("everfit.study.conduct.portfolio", lambda *_, **__: CHEAP)
+        patch.setattr("everfit.study.field.entering.portfolio", lambda *_, **__: CHEAP)
         patch.setattr("everfit.study.conduct.Search", Nothing)
         yield
 

@@ -42,7 +42,7 @@ def some(share: float) -> pl.Expr:
         (pl.lit("x" * 60).alias("note"), "note", "the typical value is 60 characters, 16 at"),
         (((pl.col("age") - 50) * 0.2 + 50).alias("age"), "age",
          "values lie closer together than at training"),
-        (pl.lit(True).alias("paid"), "paid", "'true' is 100% of values, 80% at training"),
+        (pl.lit(True).alias("paid"), "paid", "'false' is 0% of values, 20% at training"),
     ],
 )  # fmt: skip
 def test_what_moved_is_said_in_the_unit_of_the_column(
