@@ -162,7 +162,7 @@ def test_learners_without_genes_are_not_searched(tmp_path: Path) -> None:
     why, made = Search(race).run(race.deadline.left)
 
     assert made == 0
-    assert "no learner of the race has genes" in why
+    assert "no learner of the race has settings to vary" in why
 
 
 def test_failed_children_end_neither_the_search_nor_the_race(tmp_path: Path) -> None:

@@ -242,7 +242,8 @@ def _trials(race: Race, ground: Ground, own: Sequence[Hypothesis]) -> tuple[str,
         if left() < pace.search_s:
             return "the time for trials ended", ["no search: too little time was left for it"]
         why, made = Search(race).run(left)
-        return f"after {made} trials of the search: {why}", []
+        told = f"after {made} trials of the search" if made else "nothing was searched"
+        return f"{told}: {why}", []
     except KeyboardInterrupt:
         race.stop()
         if not race.standing()[0]:

@@ -35,7 +35,7 @@ class Search:
         """Search until it is not worth it; why it stopped, and how many trials it made."""
         parents = self._parents()
         if not parents:
-            return "no learner of the race has genes to search", 0
+            return "no learner of the race has settings to vary", 0
         made = 0
         self.losses.append(self._blend_loss())
         while True:
