@@ -45,6 +45,16 @@ def test_below_a_hundred_effective_decisions_nothing_is_said_and_it_says_what_is
     assert not verdict(snips(drawn(found.needs * 2, 1)), drawn(found.needs * 2, 1).reward).refused
 
 
+def test_chances_that_were_rounded_when_they_were_logged_are_no_reason_to_refuse() -> None:
+    reward = np.random.default_rng(0).integers(0, 2, 600).astype(float)
+
+    found = verdict(
+        snips(Logged.of(reward, np.full(600, 0.333333), np.full(600, 1.0 / 3.0))), reward
+    )
+
+    assert not found.refused
+
+
 def test_many_decisions_of_few_people_are_refused_too() -> None:
     logged = drawn(3000, 0)
     people = Logged.of(logged.reward, logged.propensity, logged.target, groups=np.arange(3000) % 50)

@@ -13,6 +13,7 @@ from everfit.errors import UsageError
 from everfit.evidence.interval import Interval, spread
 from everfit.evidence.offpolicy.value import Value
 
+ROUNDED = 1e-4  # of the mean weight: chances are logged with a few digits
 LEAST = 100  # effective decisions, below which ranges in the limit are not to be trusted
 Answer = Literal["better", "worse", "undecided", "refused"]
 
@@ -103,7 +104,8 @@ def _refusal(value: Value, least: int) -> tuple[str, int | None]:
             "all are needed, or more exploration.",
             needs,
         )
-    if not value.mean_weight.contains(1.0):
+    mean = value.mean_weight
+    if not mean.low - ROUNDED <= 1.0 <= mean.high + ROUNDED:
         return (
             f"No verdict: the mean weight is {value.mean_weight} and has to be 1. Either decisions "
             "were not taken with the chances that were logged, or this policy takes what was never "
