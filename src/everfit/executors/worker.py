@@ -6,7 +6,6 @@ fitting: by the kernel's parent-death signal on Linux, and everywhere by watchin
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -16,9 +15,9 @@ import threading
 import time
 
 from everfit.executors.call import call
+from everfit.orphan import die_with
 from everfit.plain import as_plain
 
-PR_SET_PDEATHSIG = 1
 WATCH_S = 0.5
 
 
@@ -28,7 +27,8 @@ def main(parent: int, warm: list[str]) -> None:
     Imports and jobs take turns: a job waits for one module at most, never for all of them, and two
     threads never import at once.
     """
-    _die_with(parent)
+    die_with(parent)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     # libraries print; the pipe to the parent must carry outcomes only
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -48,14 +48,6 @@ def _import(modules: list[str], turn: threading.Lock) -> None:
         with turn:
             importlib.import_module(module)
         time.sleep(0)  # a waiting job goes first
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above took hold
-        os._exit(1)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:
